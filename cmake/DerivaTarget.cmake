@@ -1,0 +1,13 @@
+# deriva_target(TARGET): what every target of this project has in common. Nothing here reaches a consumer.
+function(deriva_target target)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow)
+  elseif(MSVC)
+    target_compile_options(${target} PRIVATE /W4 /permissive-)
+  endif()
+  if(DERIVA_WERROR)
+    set_target_properties(${target} PROPERTIES COMPILE_WARNING_AS_ERROR ON)
+  endif()
+endfunction()

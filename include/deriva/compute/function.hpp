@@ -1,0 +1,105 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <deriva/compute/context.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/params.hpp>
+
+namespace deriva {
+
+/// A callable that computes a value on the thread that calls it: `(std::span<const Blob>, const Params&)` to `Blob` or
+/// `Result<Blob>`. It may throw anything, and is called from several threads at once.
+// clang-format off
+template <class Callable>
+concept PlainFunction =
+    std::invocable<const Callable&, std::span<const Blob>, const Params&> &&
+    std::convertible_to<std::invoke_result_t<const Callable&, std::span<const Blob>, const Params&>, Result<Blob>>;
+// clang-format on
+
+/// A callable that computes a value as a coroutine: `(std::vector<Blob>, Params, Context&)` to
+/// `boost::asio::awaitable` of `Blob` or `Result<Blob>`. It may throw anything, and is called from several threads.
+template <class Callable>
+concept CoroutineFunction = std::invocable<const Callable&, std::vector<Blob>, Params, Context&> &&
+                            (std::same_as<std::invoke_result_t<const Callable&, std::vector<Blob>, Params, Context&>,
+                                          boost::asio::awaitable<Blob>> ||
+                             std::same_as<std::invoke_result_t<const Callable&, std::vector<Blob>, Params, Context&>,
+                                          boost::asio::awaitable<Result<Blob>>>);
+
+/// A plain or a coroutine function, or none; what a registry finds. Copies share the callable, which lives as long as
+/// any of them. Thread safety: as `std::shared_ptr<const T>`.
+class Function {
+ public:
+  Function() noexcept = default;
+
+  template <PlainFunction Callable>
+  [[nodiscard]] static Function plain(Callable callable) {
+    return Function(std::make_shared<const Plain<Callable>>(std::move(callable)));
+  }
+  template <CoroutineFunction Callable>
+  [[nodiscard]] static Function coroutine(Callable callable) {
+    return Function(std::make_shared<const Coroutine<Callable>>(std::move(callable)));
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return body_ != nullptr; }
+  [[nodiscard]] bool is_coroutine() const noexcept { return body_ != nullptr && body_->is_coroutine; }
+
+  /// Runs a plain function. Errors: the function's; throws what it throws. Requires: a plain function.
+  [[nodiscard]] Result<Blob> call(std::span<const Blob> inputs, const Params& params) const {
+    return body_->call(inputs, params);
+  }
+  /// Starts a coroutine function. Requires: a coroutine function; this object and `context` outlive the coroutine.
+  [[nodiscard]] boost::asio::awaitable<Result<Blob>> call(std::vector<Blob> inputs, Params params,
+                                                          Context& context) const {
+    return body_->call(std::move(inputs), std::move(params), context);
+  }
+
+ private:
+  struct Body {
+    explicit Body(bool coroutine) noexcept : is_coroutine(coroutine) {}
+    Body(const Body&) = delete;
+    Body& operator=(const Body&) = delete;
+    virtual ~Body() = default;
+    virtual Result<Blob> call(std::span<const Blob>, const Params&) const {
+      return Error(Errc::invalid_argument, "a coroutine function was called as a plain one");
+    }
+    virtual boost::asio::awaitable<Result<Blob>> call(std::vector<Blob>, Params, Context&) const {
+      co_return Error(Errc::invalid_argument, "a plain function was called as a coroutine");
+    }
+    const bool is_coroutine;
+  };
+
+  template <class Callable>
+  struct Plain final : Body {
+    explicit Plain(Callable callable) : Body(false), callable_(std::move(callable)) {}
+    using Body::call;
+    Result<Blob> call(std::span<const Blob> inputs, const Params& params) const override {
+      return callable_(inputs, params);
+    }
+    Callable callable_;
+  };
+
+  template <class Callable>
+  struct Coroutine final : Body {
+    explicit Coroutine(Callable callable) : Body(true), callable_(std::move(callable)) {}
+    using Body::call;
+    boost::asio::awaitable<Result<Blob>> call(std::vector<Blob> inputs, Params params,
+                                              Context& context) const override {
+      co_return co_await callable_(std::move(inputs), std::move(params), context);
+    }
+    Callable callable_;
+  };
+
+  explicit Function(std::shared_ptr<const Body> body) noexcept : body_(std::move(body)) {}
+  std::shared_ptr<const Body> body_;
+};
+
+}  // namespace deriva

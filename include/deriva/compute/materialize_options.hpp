@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include <deriva/compute/verify.hpp>
+#include <deriva/core/address.hpp>
+#include <deriva/core/recipe.hpp>
+
+namespace deriva {
+
+/// Why a function ran.
+enum class RunReason : std::uint8_t {
+  never_computed,  ///< No result of this recipe was ever stored.
+  evicted,         ///< It was computed before, and its value is gone.
+};
+
+/// "never computed", "evicted".
+[[nodiscard]] std::string_view to_string(RunReason reason) noexcept;
+
+/// One function that ran; what it refers to lives for the length of the call that it is passed to.
+struct Computed {
+  const Address& address;
+  const FunctionId& function;
+  RunReason reason;
+  std::size_t size;                       ///< Of the value, in bytes.
+  std::chrono::nanoseconds compute_time;  ///< Of the first run, when it was verified.
+  bool verified;
+};
+
+/// How far a request has come. Counts what this request started; what it shares with earlier requests is theirs.
+struct Progress {
+  std::uint64_t planned = 0;   ///< Recipes found that have to be computed; grows while the graph is being explored.
+  std::uint64_t computed = 0;  ///< Of these: done.
+  std::uint64_t reused = 0;    ///< Values that were stored already, leaves included, and so bounded the exploration.
+};
+
+/// What came of a request.
+struct Outcome {
+  std::uint64_t computed = 0;  ///< Functions run.
+  std::uint64_t reused = 0;    ///< Values that were there already, leaves included; 1 for a request that was a hit.
+  std::uint64_t joined = 0;    ///< Flights of other requests that this one waited for.
+  std::uint64_t verified = 0;  ///< Of the computed: run twice and found equal.
+};
+
+/// What a request may say beside its address.
+struct MaterializeOptions {
+  /// Applies to what this request starts, and to what others have planned and not yet begun.
+  Verify verify = Verify::off();
+
+  /// Called on worker threads, by one at a time, not more often than `progress_interval`; must be quick.
+  /// An exception from it is swallowed.
+  std::function<void(const Progress&)> progress;
+  std::chrono::milliseconds progress_interval{100};
+
+  /// Called once for each function that ran for this request, on the thread that ran it, at the same time on several.
+  /// An exception from it is swallowed.
+  std::function<void(const Computed&)> on_computed;
+
+  /// Written before the request completes, if not null; must live until then.
+  Outcome* outcome = nullptr;
+};
+
+}  // namespace deriva

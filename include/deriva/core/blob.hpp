@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <deriva/core/bytes.hpp>
+
+namespace deriva {
+
+/// An immutable, reference-counted sequence of bytes. Copying copies a pointer. A default-constructed blob is empty.
+///
+/// Thread safety: distinct blobs that share bytes may be used and destroyed from different threads; one blob object
+/// follows the rules of `std::shared_ptr`.
+/// Errors: the functions that allocate throw `std::bad_alloc`.
+class Blob {
+ public:
+  Blob() noexcept = default;
+  Blob(const Blob& other) noexcept;
+  Blob(Blob&& other) noexcept
+      : block_(std::exchange(other.block_, nullptr)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+  Blob& operator=(Blob other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Blob();
+
+  /// Copies the bytes into a new blob: one allocation, none for no bytes.
+  [[nodiscard]] static Blob copy_of(BytesView bytes);
+  [[nodiscard]] static Blob copy_of(std::string_view text) { return copy_of(as_bytes(text)); }
+
+  /// Takes the bytes over without copying them.
+  [[nodiscard]] static Blob adopt(std::vector<std::byte> bytes);
+  [[nodiscard]] static Blob adopt(std::string text);
+
+  /// The bytes. The view lives as long as any blob that shares them.
+  [[nodiscard]] BytesView view() const noexcept { return {data_, size_}; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  // NOLINTNEXTLINE(google-explicit-constructor): a blob is used wherever bytes are.
+  operator BytesView() const noexcept { return view(); }
+
+  void swap(Blob& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+
+  /// Compares the bytes. Complexity: linear in the size; constant for blobs that share their bytes.
+  friend bool operator==(const Blob& a, const Blob& b) noexcept;
+
+ private:
+  struct Block;
+  template <class Owner>
+  struct OwningBlock;
+  Blob(Block* block, BytesView bytes) noexcept : block_(block), data_(bytes.data()), size_(bytes.size()) {}
+
+  Block* block_ = nullptr;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace deriva

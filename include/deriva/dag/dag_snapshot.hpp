@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <deriva/core/error.hpp>
+#include <deriva/dag/dag_stats.hpp>
+#include <deriva/dag/dag_view.hpp>
+#include <deriva/dag/detail/graph_engine.hpp>
+
+namespace deriva {
+
+/// One state of a `PersistentDag`, for the length of one `PersistentDag::snapshot`. The members mean what those of the
+/// graph mean; each costs less than there, where it would take a snapshot of its own. A `DagView`.
+/// Thread safety: only the thread that runs the operation. Visitors may ask the snapshot further questions.
+template <class Key>
+class DagSnapshot {
+ public:
+  using key_type = Key;
+
+  DagSnapshot(const DagSnapshot&) = delete;
+  DagSnapshot& operator=(const DagSnapshot&) = delete;
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return native_.size(); }
+  Result<bool> contains(const Key& key) const { return native_.contains(detail::key_bytes(key)); }
+
+  Result<std::optional<std::vector<Key>>> inputs(const Key& key) const {
+    std::optional<std::vector<Key>> keys(std::in_place);
+    auto add = adder(*keys);
+    const Result<bool> found = native_.for_each_input(detail::key_bytes(key), add);
+    if (!found) return found.error();
+    if (!*found) keys.reset();
+    return keys;
+  }
+  template <KeyVisitor<Key> Visitor>
+  Result<bool> for_each_input(const Key& key, Visitor&& visitor) const {
+    auto visit = on_bytes(visitor);
+    return native_.for_each_input(detail::key_bytes(key), visit);
+  }
+
+  Result<std::vector<Key>> direct_dependents(const Key& key) const {
+    return collect([&](auto& add) { return native_.for_each_dependent(detail::key_bytes(key), add); });
+  }
+  template <KeyVisitor<Key> Visitor>
+  Result<void> for_each_dependent(const Key& key, Visitor&& visitor) const {
+    auto visit = on_bytes(visitor);
+    return native_.for_each_dependent(detail::key_bytes(key), visit);
+  }
+
+  Result<std::vector<Key>> transitive_dependents(const Key& key) const {
+    return collect([&](auto& add) { return native_.for_each_transitive_dependent(detail::key_bytes(key), add); });
+  }
+  template <KeyVisitor<Key> Visitor>
+  Result<void> for_each_transitive_dependent(const Key& key, Visitor&& visitor) const {
+    auto visit = on_bytes(visitor);
+    return native_.for_each_transitive_dependent(detail::key_bytes(key), visit);
+  }
+
+  Result<std::vector<Key>> resolve_order(const Key& target) const {
+    return collect([&](auto& add) { return native_.for_each_in_order(detail::key_bytes(target), add); });
+  }
+  template <KeyVisitor<Key> Visitor>
+  Result<void> for_each_in_order(const Key& target, Visitor&& visitor) const {
+    auto visit = on_bytes(visitor);
+    return native_.for_each_in_order(detail::key_bytes(target), visit);
+  }
+
+  Result<std::uint32_t> depth(const Key& key) const { return native_.depth(detail::key_bytes(key)); }
+
+  template <KeyVisitor<Key> Visitor>
+  Result<void> for_each(Visitor&& visitor) const {
+    auto visit = [&visitor](const detail::KeyBlock& block) {
+      for (std::uint32_t slot = 0; slot < block.count; ++slot) {
+        if (((block.entries[slot / 8] >> (slot % 8)) & 1U) == 0) continue;
+        if (!visitor(load(block.keys + std::size_t{slot} * sizeof(Key)))) return false;
+      }
+      return true;
+    };
+    return native_.for_each_block(visit);
+  }
+
+  Result<DagStats> stats() const { return native_.stats(); }
+  Result<void> check() const { return native_.check(); }
+
+ private:
+  template <class>
+  friend class PersistentDag;
+  explicit DagSnapshot(const detail::GraphSnapshot& native) noexcept : native_(native) {}
+
+  static Key load(const std::byte* bytes) noexcept {
+    Key key;
+    std::memcpy(static_cast<void*>(&key), bytes, sizeof(Key));
+    return key;
+  }
+  template <class Visitor>
+  static auto on_bytes(Visitor& visitor) {
+    return [&visitor](const std::byte* bytes) -> bool { return visitor(load(bytes)); };
+  }
+  static auto adder(std::vector<Key>& keys) {
+    return [&keys](const std::byte* bytes) { return keys.push_back(load(bytes)), true; };
+  }
+  template <class Ask>
+  static Result<std::vector<Key>> collect(Ask&& ask) {
+    std::vector<Key> keys;
+    auto add = adder(keys);
+    if (const Result<void> asked = ask(add); !asked) return asked.error();
+    return keys;
+  }
+
+  const detail::GraphSnapshot& native_;
+};
+
+}  // namespace deriva

@@ -1,0 +1,41 @@
+#pragma once
+
+// Everything that a host needs. What deriva offers for other libraries is included on its own: deriva/core/fmt.hpp.
+
+#include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/bytes.hpp>
+#include <deriva/core/digest.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/params.hpp>
+#include <deriva/core/recipe.hpp>
+
+#include <deriva/storage/blob_store.hpp>
+#include <deriva/storage/environment.hpp>
+#include <deriva/storage/function_ref.hpp>
+#include <deriva/storage/table.hpp>
+#include <deriva/storage/transaction.hpp>
+
+#include <deriva/dag/adjacency_cache.hpp>
+#include <deriva/dag/dag_errors.hpp>
+#include <deriva/dag/dag_snapshot.hpp>
+#include <deriva/dag/dag_stats.hpp>
+#include <deriva/dag/dag_view.hpp>
+#include <deriva/dag/memory_dag.hpp>
+#include <deriva/dag/persistent_dag.hpp>
+#include <deriva/dag/traversal.hpp>
+
+#include <deriva/store/lookup.hpp>
+#include <deriva/store/result_record.hpp>
+#include <deriva/store/store.hpp>
+
+#include <deriva/compute/compute_registry.hpp>
+#include <deriva/compute/context.hpp>
+#include <deriva/compute/executor.hpp>
+#include <deriva/compute/executor_options.hpp>
+#include <deriva/compute/function.hpp>
+#include <deriva/compute/function_registry.hpp>
+#include <deriva/compute/materialize_options.hpp>
+#include <deriva/compute/static_registry.hpp>
+#include <deriva/compute/sync_executor.hpp>
+#include <deriva/compute/verify.hpp>

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <deriva/core/error.hpp>
+
+struct MDB_txn;
+
+namespace deriva {
+
+class Environment;
+
+namespace detail {
+// clang-format off
+template <class T>
+concept Awaitable = requires(T& value) { value.await_ready(); } ||
+                    requires(T&& value) { static_cast<T&&>(value).operator co_await(); } ||
+                    requires(T&& value) { operator co_await(static_cast<T&&>(value)); };
+// clang-format on
+template <class T>
+inline constexpr bool is_result_v = false;
+template <class T>
+inline constexpr bool is_result_v<boost::system::result<T, Error>> = !Awaitable<T>;
+}  // namespace detail
+
+/// What an operation inside a transaction may return: a `Result` of a value. An awaitable does not qualify, nor does
+/// one inside a `Result`, so that no transaction can be open while a coroutine is suspended.
+template <class T>
+concept is_transaction_result = detail::is_result_v<T>;
+
+/// A consistent snapshot of all tables of an environment, open for the length of one `Environment::read`.
+/// Cannot be copied, moved or kept. Thread safety: only the thread that runs the operation.
+class ReadTransaction {
+ public:
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+  ~ReadTransaction() = default;
+
+  /// Number of the write transaction whose result is seen. Inside a write transaction: its own number.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  /// The LMDB transaction, for the tables of this layer.
+  [[nodiscard]] MDB_txn* native() const noexcept { return native_; }
+
+ protected:
+  friend class EnvironmentAccess;
+  ReadTransaction(MDB_txn* native, std::uint64_t id) noexcept : native_(native), id_(id) {}
+
+ private:
+  MDB_txn* native_;
+  std::uint64_t id_;
+};
+
+/// A transaction that may also change tables: sees its own changes; open for the length of one `Environment::write`.
+/// Views that tables return inside it end with the next change.
+class WriteTransaction : public ReadTransaction {
+ public:
+  /// Changes made so far; a table counts each of its own. An operation that failed before its first change costs the
+  /// others in its group nothing.
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
+  void count_change() noexcept { ++changes_; }
+  /// Tells that LMDB failed inside a change (its code), so that the transaction cannot be committed: it is undone, and
+  /// run again when that helps (a full map grows). For the tables of this layer.
+  void count_fault(int code) noexcept { fault_ = code; }
+
+ private:
+  friend class EnvironmentAccess;
+  using ReadTransaction::ReadTransaction;
+  std::uint64_t changes_ = 0;
+  int fault_ = 0;
+};
+
+}  // namespace deriva

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/bytes.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/recipe.hpp>
+#include <deriva/dag/persistent_dag.hpp>
+#include <deriva/storage/blob_store.hpp>
+#include <deriva/storage/environment.hpp>
+#include <deriva/store/lookup.hpp>
+#include <deriva/store/result_record.hpp>
+
+namespace deriva {
+
+struct StoreOptions {
+  EnvironmentOptions environment;
+  BlobStoreOptions blobs;
+  PersistentDagOptions dag;
+};
+
+/// Counts of what a store holds; see `Store::stats`.
+struct StoreStats {
+  std::uint64_t recipes = 0;
+  std::uint64_t results = 0;
+  std::uint64_t values = 0;  ///< Distinct values: leaves and results.
+  EnvironmentStats environment;
+};
+
+/// One directory that holds recipes, the graph they form, leaves, and the results computed from them.
+///
+/// Thread safety: all members, from any thread; several processes may have the same store open.
+/// Lifetime: a movable handle that must not be moved while others use it, and must outlive the executors on it.
+/// Durability: what a `put_` function has acknowledged survives what `StoreOptions::environment.durability` says.
+/// Each call is one transaction; calls at the same time share one flush to the disk.
+/// Errors, besides those named: `io_error`, `disk_full`, `corrupted`, `locked` (used in the child after a fork).
+class Store {
+ public:
+  /// Opens or creates a store. Complexity: constant, whatever it holds. Errors: as `Environment::open`.
+  [[nodiscard]] static Result<Store> open(const std::filesystem::path& directory, StoreOptions options = {});
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  /// Stores bytes that the host provides and returns their address. Storing them again changes nothing.
+  [[nodiscard]] Result<Address> put_leaf(BytesView bytes);
+  /// The same for many, in one transaction: all or none. Addresses in the order of the leaves.
+  [[nodiscard]] Result<std::vector<Address>> put_leaves(std::span<const BytesView> leaves);
+
+  /// Stores a recipe with its edges in both directions, and returns its address. Its inputs need not be known yet.
+  /// Storing it again changes nothing. Errors: `invalid_argument` for a recipe that `encode` refuses.
+  [[nodiscard]] Result<Address> put_recipe(const Recipe& recipe);
+  /// The same for many, in one transaction: all or none. Addresses in the order of the recipes.
+  [[nodiscard]] Result<std::vector<Address>> put_recipes(std::span<const Recipe> recipes);
+
+  /// The recipe of this address, if there is one.
+  [[nodiscard]] Result<std::optional<Recipe>> recipe(const Address& address) const;
+
+  /// The bytes of a leaf, or of a recipe's stored result; nothing if there are none. Never computes. The bytes are
+  /// checked against their digest. Errors: `corrupted`.
+  [[nodiscard]] Result<std::optional<Blob>> value(const Address& address) const;
+
+  /// What is recorded of a recipe's computation, if its result is stored.
+  [[nodiscard]] Result<std::optional<ResultRecord>> result(const Address& address) const;
+
+  /// Stores what functions returned, each value with its record, in one transaction: all or none. A recipe that has a
+  /// result keeps it: an address has one value.
+  /// Errors: `not_deterministic` if a recipe already has a result with another value.
+  [[nodiscard]] Result<void> put_results(std::span<const ComputedResult> results);
+
+  /// What is known of each address, on one snapshot; `visitor` is called once for each, in order. Does not read values.
+  [[nodiscard]] Result<void> look_up(std::span<const Address> addresses, LookupVisitor visitor) const;
+
+  /// The graph of the recipes. Reads only: recipes enter it through this store.
+  [[nodiscard]] const PersistentDag<>& dag() const noexcept;
+
+  [[nodiscard]] Result<StoreStats> stats() const;
+  [[nodiscard]] const std::filesystem::path& directory() const noexcept;
+  /// Flushes what `Durability::relaxed` may still hold back.
+  [[nodiscard]] Result<void> flush();
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace deriva

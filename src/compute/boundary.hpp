@@ -1,0 +1,31 @@
+#pragma once
+
+#include <exception>
+#include <span>
+
+#include <deriva/compute/function.hpp>
+#include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/params.hpp>
+#include <deriva/core/recipe.hpp>
+
+namespace deriva::detail {
+
+/// What a function threw, as an `Errc::function_failed` with its message. Requires: not null.
+[[nodiscard]] Error error_of(const std::exception_ptr& thrown) noexcept;
+
+/// Calls a plain function; nothing that it throws comes out. While it runs, `in_function()` is true on this thread.
+[[nodiscard]] Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params);
+
+/// Whether this thread is running a plain function for an executor.
+[[nodiscard]] bool in_function() noexcept;
+
+/// Says of a function's error which function and recipe it is about, and makes its code `Errc::function_failed`.
+[[nodiscard]] Error attribute(const Error& error, const Address& address, const FunctionId& function);
+
+/// Compares two executions of one recipe: the first one's result, or `Errc::not_deterministic` if the second differs in
+/// its bytes or in whether it failed. Both failing: the first error with both messages.
+[[nodiscard]] Result<Blob> compare_runs(Result<Blob> first, const Result<Blob>& second);
+
+}  // namespace deriva::detail

@@ -1,0 +1,15 @@
+#include <deriva/compute/materialize_options.hpp>
+
+namespace deriva {
+
+std::string_view to_string(RunReason reason) noexcept {
+  switch (reason) {
+    case RunReason::never_computed:
+      return "never computed";
+    case RunReason::evicted:
+      return "evicted";
+  }
+  return "unknown";
+}
+
+}  // namespace deriva

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <deriva/compute/function.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/params.hpp>
+
+namespace deriva::detail {
+
+/// Where an engine's work runs: the only thing it knows of Asio. Thread safety: any thread.
+class Scheduler {
+ public:
+  Scheduler() = default;
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  virtual ~Scheduler() = default;
+
+  /// Runs the task soon on a thread of the I/O executor, never inside this call.
+  virtual void post(std::function<void()> task) = 0;
+
+  struct Call {
+    Function function;
+    std::vector<Blob> inputs;
+    Params params;
+    Address address;
+    std::stop_token stop;
+  };
+  using Done = std::function<void(Result<Blob>)>;
+  /// Runs a coroutine function; `done` gets what it returned, or what it threw as an `Errc::function_failed`. It is
+  /// dropped without a call if the I/O executor is destroyed first.
+  virtual void spawn(Call call, Done done) = 0;
+};
+
+/// On an I/O executor of the host.
+[[nodiscard]] std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io);
+/// On the calling thread alone: posts nothing; `spawn` returns after `done`.
+[[nodiscard]] std::unique_ptr<Scheduler> make_inline_scheduler();
+
+}  // namespace deriva::detail

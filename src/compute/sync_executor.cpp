@@ -1,0 +1,27 @@
+#include <deriva/compute/sync_executor.hpp>
+
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva {
+namespace {
+
+ExecutorOptions for_one_thread(ExecutorOptions options) {
+  options.concurrency = 1;
+  return options;
+}
+
+}  // namespace
+
+SyncExecutor::SyncExecutor(Store& store, detail::Resolver resolver, const ExecutorOptions& options)
+    : engine_(std::make_shared<detail::Engine>(detail::make_inline_scheduler(), store, std::move(resolver),
+                                               for_one_thread(options))) {}
+
+SyncExecutor::~SyncExecutor() { engine_->shutdown(); }
+
+Result<Blob> SyncExecutor::materialize(const Address& address, MaterializeOptions options) {
+  return engine_->materialize(address, std::move(options));
+}
+
+}  // namespace deriva

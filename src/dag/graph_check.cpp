@@ -1,0 +1,176 @@
+#include "dag/graph_check.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "dag/walk.hpp"
+
+namespace deriva::detail::graph {
+
+namespace {
+
+using Values = std::vector<std::uint64_t>;
+
+void require(bool agreed, const char* what) {
+  if (!agreed) throw_corrupted(what);
+}
+
+// What the log says.
+struct Expected {
+  Values index;  // of merged live nodes
+  Values edges;  // of live dependents
+  std::uint64_t entries = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t inputs = 0;
+  bool late = false;
+};
+
+Expected read_log(GraphView& view) {
+  Expected expected;
+  const BlockShape& shape = view.shape();
+  const Id next = view.state().next;
+  view.for_each_block(0, [&](std::uint32_t number, const std::byte*, const BlockView& block) {
+    const Id first = shape.first_of(number);
+    require(block.count() == std::min(shape.nodes(), next - first), "a block lacks nodes");
+    block.read_all_lists([&](std::uint32_t slot, EncodedList& list) {
+      const Id id = first + slot;
+      require(slot % 8 != 0 || block.list(slot).at == list.at, "an offset does not point to its list");
+      const std::size_t begin = expected.edges.size();
+      const bool dead = block.is_dead(slot);
+      view.for_each_input(id, list, [&](Id input) {
+        require(input < next && input != id, "an input does not exist");
+        expected.late = expected.late || (input > id && !dead);
+        if (!dead) expected.edges.push_back(std::uint64_t{input} << 32U | id);
+        return true;
+      });
+      if (dead) {
+        ++expected.dead;
+        return;
+      }
+      require(block.has_entry(slot) || list.count == 0, "a node without an entry has inputs");
+      ++(block.has_entry(slot) ? expected.entries : expected.unknown);
+      expected.inputs += list.count;
+      std::sort(expected.edges.begin() + static_cast<std::ptrdiff_t>(begin), expected.edges.end());
+      expected.edges.erase(
+          std::unique(expected.edges.begin() + static_cast<std::ptrdiff_t>(begin), expected.edges.end()),
+          expected.edges.end());
+      if (id < view.state().merged) expected.index.push_back(std::uint64_t{view.hash(view.key(id))} << 32U | id);
+    });
+    return true;
+  });
+  return expected;
+}
+
+// A set's values, in order; checks its pages on the way.
+void read_set(MDB_txn* transaction, MDB_dbi table, std::uint64_t count, Values& out) {
+  Cursor cursor(transaction, table);
+  const std::size_t before = out.size();
+  for (std::optional<TableEntry> entry = cursor.first(); entry; entry = cursor.next()) {
+    require(entry->value.size() % sizeof(std::uint64_t) == 0, "a page of a set has a broken size");
+    const PackedPage page(entry->value);
+    for (std::size_t i = 0; i < page.size(); ++i) {
+      require(out.size() == before || out.back() < page[i], "a set is not in order");
+      require(page[i] <= entry->key, "a value lies in the wrong page of a set");
+      out.push_back(page[i]);
+    }
+  }
+  require(out.size() - before == count, "a set does not have as many values as it should");
+}
+
+void check_index(GraphView& view, Expected& expected) {
+  const GraphState& state = view.state();
+  Values found;
+  read_set(view.transaction(), view.tables().index, state.index_main, found);
+  read_set(view.transaction(), view.tables().index_recent, state.index_recent, found);
+  std::erase_if(found, [&](std::uint64_t entry) {
+    const auto id = static_cast<Id>(entry & 0xffffffffU);
+    require(id < state.merged, "the index names a node that is not merged");
+    return view.is_dead(id);
+  });
+  radix_sort(found);
+  radix_sort(expected.index);
+  require(found == expected.index, "index and log do not agree");
+}
+
+void read_near(GraphView& view, Values& out) {
+  const BlockShape& shape = view.shape();
+  for (std::uint32_t number = 0; shape.first_of(number) < view.state().merged; ++number) {
+    const std::optional<BytesView> bytes = view.near_bytes(number);
+    require(bytes.has_value(), "a block of near edges is missing");
+    const BlockView block(shape, *bytes);
+    require(block.count() == shape.nodes(), "a block of near edges lacks nodes");
+    block.read_all_lists([&](std::uint32_t slot, EncodedList& list) {
+      require(!list.outside, "a list of near edges is too long");
+      const Id input = shape.first_of(number) + slot;
+      list.for_each(input, [&](Id dependent) { return out.push_back(std::uint64_t{input} << 32U | dependent), true; });
+    });
+  }
+}
+
+void check_reverse(GraphView& view, Expected& expected) {
+  const GraphState& state = view.state();
+  Values found;
+  read_set(view.transaction(), view.tables().reverse, state.reverse_main, found);
+  read_set(view.transaction(), view.tables().reverse_recent, state.reverse_recent, found);
+  read_near(view, found);
+  std::erase_if(found, [&](std::uint64_t edge) {
+    const auto dependent = static_cast<Id>(edge & 0xffffffffU);
+    require(dependent < state.merged, "reverse names a dependent that is not merged");
+    return view.is_dead(dependent);
+  });
+  std::erase_if(expected.edges, [&](std::uint64_t edge) { return (edge & 0xffffffffU) >= state.merged; });
+  radix_sort(found);
+  radix_sort(expected.edges);
+  require(found == expected.edges, "forward and reverse edges do not agree");
+}
+
+// With a cycle, some node would come before one of its inputs.
+void check_acyclic(GraphView& view) {
+  std::vector<Id> position(view.state().next, 0);
+  Id at = 0;
+  auto note = [&](Id id) { return position[id] = ++at, true; };
+  visit_sorted(view, note);
+  auto compare = [&](Id id) {
+    return view.for_each_input(id, [&](Id input) {
+      require(position[input] < position[id], "the graph has a cycle");
+      return true;
+    });
+  };
+  visit_sorted(view, compare);
+}
+
+}  // namespace
+
+void check(GraphView& view) {
+  Expected expected = read_log(view);
+  const GraphState& state = view.state();
+  require(expected.entries == state.recipes, "the number of entries is wrong");
+  require(expected.unknown == state.unknown, "the number of inputs without an entry is wrong");
+  require(expected.dead == state.dead, "the number of removed nodes is wrong");
+  require(expected.inputs == state.edges, "the number of edges is wrong");
+  require(state.late != 0 || !expected.late, "an edge runs to a later node against what the state says");
+  check_index(view, expected);
+  check_reverse(view, expected);
+  if (expected.late) check_acyclic(view);
+}
+
+DagStats stats(GraphView& view) {
+  const GraphState& state = view.state();
+  const TableSet& tables = view.tables();
+  const auto bytes = [&](MDB_dbi table) { return table_size(view.transaction(), table).bytes; };
+  DagStats stats;
+  stats.recipes = state.recipes;
+  stats.placeholders = state.unknown;
+  stats.edges = state.edges;
+  stats.nodes = state.next;
+  stats.removed = state.dead;
+  stats.tail = state.next - state.merged;
+  stats.late = state.late != 0;
+  stats.log_bytes = bytes(tables.nodes) + bytes(tables.lists);
+  stats.index_bytes = bytes(tables.index) + bytes(tables.index_recent);
+  stats.reverse_bytes = bytes(tables.near) + bytes(tables.reverse) + bytes(tables.reverse_recent);
+  return stats;
+}
+
+}  // namespace deriva::detail::graph

@@ -1,0 +1,237 @@
+#include <deriva/dag/detail/graph_engine.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "dag/compaction.hpp"
+#include "dag/graph_state.hpp"
+#include "dag/session_pool.hpp"
+#include "dag/writer.hpp"
+
+namespace deriva::detail {
+
+namespace {
+
+using graph::GraphState;
+using graph::GraphTables;
+using graph::GraphView;
+using graph::Writer;
+
+// A transaction that writes has a number that nobody has committed yet.
+bool writes(const ReadTransaction& transaction) {
+  MDB_envinfo info{};
+  mdb_env_info(mdb_txn_env(transaction.native()), &info);
+  return transaction.id() > info.me_last_txnid;
+}
+
+// Ends what `Writer::begin` began, however the operation ends.
+class Operation {
+ public:
+  template <class Transaction>
+  Operation(Writer& writer, Transaction& transaction) : writer_(writer) {
+    begin(transaction);
+  }
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  ~Operation() {
+    if (!finished_) writer_.give_up();
+  }
+
+  void finish() {
+    writer_.finish();
+    finished_ = true;
+  }
+
+ private:
+  template <class Transaction>
+  void begin(Transaction& transaction) {
+    if (writer_.active()) throw Failure{Error(Errc::invalid_argument, "a visitor of a graph must not change it")};
+    try {
+      writer_.begin(transaction);
+    } catch (...) {
+      writer_.forget();
+      throw;
+    }
+  }
+
+  Writer& writer_;
+  bool finished_ = false;
+};
+
+class Engine final : public GraphEngine {
+ public:
+  Engine(const Environment& environment, const GraphTables& tables, graph::Id tail_nodes)
+      : GraphEngine(environment), tables_(tables), writer_(tables_, tail_nodes) {}
+
+  Result<void> read(const ReadTransaction& transaction, FunctionRef<void(GraphSnapshot&)> operation) override {
+    return guarded<void>([&]() -> Result<void> {
+      if (writes(transaction)) {
+        read_own_changes(transaction, operation);
+        return {};
+      }
+      graph::SessionPool::Lease session(sessions_);
+      GraphView view(transaction.native(), tables_, *session);
+      GraphSnapshot snapshot(view);
+      operation(snapshot);
+      return {};
+    });
+  }
+
+  Result<std::uint64_t> changes(const ReadTransaction& transaction) override {
+    return guarded<std::uint64_t>([&] { return graph::read_state(transaction.native(), tables_).state.changes; });
+  }
+
+  Result<bool> insert(WriteTransaction& transaction, const EntryBytes& entry) override {
+    return guarded<bool>([&] {
+      Operation operation(writer_, transaction);
+      const bool added = writer_.insert(entry.key, entry.inputs);
+      operation.finish();
+      return added;
+    });
+  }
+
+  Result<std::size_t> insert_many(WriteTransaction& transaction, EntrySource next) override {
+    return guarded<std::size_t>([&] {
+      Operation operation(writer_, transaction);
+      std::size_t added = 0;
+      for (EntryBytes entry; next(entry);) added += static_cast<std::size_t>(writer_.insert(entry.key, entry.inputs));
+      operation.finish();
+      return added;
+    });
+  }
+
+  Result<bool> remove(WriteTransaction& transaction, BytesView key, bool forced) override {
+    return guarded<bool>([&] {
+      Operation operation(writer_, transaction);
+      const bool removed = writer_.remove(key, forced ? Writer::Removal::forced : Writer::Removal::refuse_if_needed);
+      operation.finish();
+      return removed;
+    });
+  }
+
+  Result<std::size_t> remove_many(WriteTransaction& transaction, BytesView keys) override {
+    return guarded<std::size_t>([&] {
+      Operation operation(writer_, transaction);
+      const std::size_t removed = writer_.remove_many(keys);
+      operation.finish();
+      return removed;
+    });
+  }
+
+  Result<DagCompaction> compact(WriteTransaction& transaction) override {
+    return replace<DagCompaction>(
+        transaction, [&](GraphState& state) { return graph::compact(transaction, tables_, writer_.view(), state); });
+  }
+
+  Result<void> rebuild_indexes(WriteTransaction& transaction) override {
+    return guarded<void>([&]() -> Result<void> {
+      writer_.forget();
+      GraphState state = graph::read_state(transaction.native(), tables_).state;
+      graph::rebuild_indexes(transaction, tables_, state);
+      state.stamp = graph::random_bits();
+      graph::write_state(transaction, tables_, state);
+      return {};
+    });
+  }
+
+  Result<std::uint64_t> restored(WriteTransaction& transaction) override {
+    return guarded<std::uint64_t>([&]() -> std::uint64_t {
+      GraphState state = graph::read_state(transaction.native(), tables_).state;
+      if (state.restoring != 0) return state.restored;
+      writer_.forget();
+      graph::clear(transaction, tables_, state);
+      state.restoring = 1;
+      state.stamp = graph::random_bits();
+      graph::write_state(transaction, tables_, state);
+      return 0;
+    });
+  }
+
+  Result<std::size_t> restore(WriteTransaction& transaction, EntrySource next, std::size_t batch, bool& last) override {
+    return guarded<std::size_t>([&] {
+      Operation operation(writer_, transaction);
+      std::size_t taken = 0;
+      for (EntryBytes entry; next(entry); ++taken) writer_.insert(entry.key, entry.inputs);
+      writer_.state().restored += taken;
+      last = taken < batch;
+      if (last) writer_.state().restoring = writer_.state().restored = 0;
+      writer_.note_change();
+      operation.finish();
+      return taken;
+    });
+  }
+
+ private:
+  void read_own_changes(const ReadTransaction& transaction, FunctionRef<void(GraphSnapshot&)> operation) {
+    std::optional<Operation> reading;
+    if (!writer_.active()) reading.emplace(writer_, transaction);  // else a visitor asks
+    GraphSnapshot snapshot(writer_.view());
+    operation(snapshot);
+  }
+
+  template <class Out, class Change>
+  Result<Out> replace(WriteTransaction& transaction, Change&& change) {
+    return guarded<Out>([&] {
+      GraphState state;
+      Out out;
+      {
+        const Operation operation(writer_, transaction);
+        state = writer_.state();
+        out = change(state);
+      }
+      writer_.forget();
+      state.stamp = graph::random_bits();
+      graph::write_state(transaction, tables_, state);
+      return out;
+    });
+  }
+
+  const GraphTables tables_;
+  graph::SessionPool sessions_;
+  Writer writer_;  // inside write transactions
+};
+
+// Makes the state of an empty graph unless there is one; checks that it is of these keys.
+Result<void> prepare(Environment& environment, const GraphTables& tables, std::uint32_t key_size) {
+  const auto check = [&](const ReadTransaction& transaction) {
+    return guarded<bool>([&] {
+      if (!graph::has_state(transaction.native(), tables)) return false;
+      const GraphState state = graph::read_state(transaction.native(), tables).state;
+      if (state.key_size != key_size) {
+        throw Failure{Error(Errc::format_mismatch, "the graph has keys of " + std::to_string(state.key_size) +
+                                                       " bytes, not of " + std::to_string(key_size))};
+      }
+      return true;
+    });
+  };
+  const Result<bool> exists = environment.read(check);
+  if (!exists) return exists.error();
+  if (*exists) return {};
+  return environment.write([&](WriteTransaction& transaction) -> Result<void> {
+    const Result<bool> made = check(transaction);  // by another process meanwhile
+    if (!made) return made.error();
+    if (*made) return {};
+    return guarded<void>([&]() -> Result<void> {
+      GraphState state;
+      state.key_size = key_size;
+      state.seed = {graph::random_bits(), graph::random_bits()};
+      state.stamp = graph::random_bits();
+      state.generation = graph::random_bits();
+      graph::write_state(transaction, tables, state);
+      return {};
+    });
+  });
+}
+
+}  // namespace
+
+Result<std::shared_ptr<GraphEngine>> GraphEngine::open(Environment& environment, const Options& options) {
+  const Result<GraphTables> tables = graph::open_tables(environment, options.prefix);
+  if (!tables) return tables.error();
+  if (auto prepared = prepare(environment, *tables, options.key_size); !prepared) return prepared.error();
+  return std::shared_ptr<GraphEngine>(std::make_shared<Engine>(environment, *tables, options.tail_nodes));
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#include <deriva/storage/environment.hpp>
+
+#include "dag/block.hpp"
+#include "storage/table_access.hpp"
+
+namespace deriva::detail::graph {
+
+/// The one record of the table `dag.state`, as it is stored (docs/storage-format.md).
+struct GraphState {
+  static constexpr std::uint64_t expected_magic = 0x3130474144565244U;  // "DRVDAG01"
+  static constexpr std::uint32_t current_format = 2;
+
+  std::uint64_t magic = expected_magic;
+  std::uint32_t format = current_format;
+  std::uint32_t key_size = 0;
+  std::array<std::uint64_t, 2> seed{};  ///< of `KeyHash`
+  std::uint64_t stamp = 0;              ///< random, another one for every change: equal stamps, equal graphs
+  std::uint64_t generation = 0;         ///< random, another one whenever ids change their meaning
+  std::uint64_t tail_epoch = 0;         ///< changes with everything that happens to the tail except appending
+  Id next = 0;                          ///< ids below this are given
+  Id merged = 0;                        ///< ids below this are in index and reverse; a multiple of a block
+  std::uint32_t table_set = 0;          ///< which of the two sets of tables is in use
+  std::uint32_t late = 0;               ///< 1: some edge runs to a higher id
+  std::uint64_t recipes = 0;            ///< live nodes with an entry
+  std::uint64_t unknown = 0;            ///< live nodes without
+  std::uint64_t dead = 0;
+  std::uint64_t edges = 0;  ///< of live entries, repetitions included
+  std::uint64_t index_position = 0;
+  std::uint64_t index_recent = 0;  ///< values in the set
+  std::uint64_t index_main = 0;
+  std::uint64_t reverse_position = 0;
+  std::uint64_t reverse_recent = 0;
+  std::uint64_t reverse_main = 0;
+  std::uint64_t restoring = 0;  ///< 1: `restore` has begun and not ended
+  std::uint64_t restored = 0;   ///< entries of the range that it has taken
+  std::uint64_t changes = 0;    ///< how often the record was written: numbers the states of the graph
+
+  BlockShape shape() const noexcept { return BlockShape(key_size); }
+};
+static_assert(std::is_trivially_copyable_v<GraphState> && std::has_unique_object_representations_v<GraphState>);
+static_assert(sizeof(GraphState) == 176);
+
+/// The tables that hold one generation of a graph.
+struct TableSet {
+  MDB_dbi nodes;           ///< 2 * block: addresses; 2 * block + 1: inputs
+  MDB_dbi lists;           ///< id: inputs that are too long for a block
+  MDB_dbi near;            ///< block: dependents within the segment that was merged at the same time
+  MDB_dbi index;           ///< set of hash << 32 | id
+  MDB_dbi index_recent;    ///< its first level
+  MDB_dbi reverse;         ///< set of input << 32 | dependent
+  MDB_dbi reverse_recent;  ///< its first level
+};
+
+struct GraphTables {
+  MDB_dbi state;
+  std::array<TableSet, 2> sets;
+
+  const TableSet& of(const GraphState& state_record) const noexcept { return sets[state_record.table_set & 1U]; }
+};
+
+/// Opens the tables, and creates those that are missing. Errors: `format_mismatch` when there is a graph of format 1.
+Result<GraphTables> open_tables(Environment& environment, const std::string& prefix);
+
+/// The state as the transaction sees it, and where it lies. `Failure`: `corrupted`, `format_mismatch`.
+struct StoredState {
+  GraphState state;
+  const void* at;
+};
+StoredState read_state(MDB_txn* transaction, const GraphTables& tables);
+bool has_state(MDB_txn* transaction, const GraphTables& tables);
+/// Counts the change.
+void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state);
+
+/// 64 random bits for stamps, generations and seeds.
+std::uint64_t random_bits();
+
+}  // namespace deriva::detail::graph

@@ -1,0 +1,203 @@
+#include "dag/graph_view.hpp"
+
+namespace deriva::detail::graph {
+
+GraphView::GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session)
+    : transaction_(transaction), tables_(tables), session_(session), shape_(8), hash_({}) {
+  const bool unchanged = refresh();
+  shape_ = state().shape();
+  hash_ = KeyHash(state().seed);
+  clean_blocks_ = state().next / shape_.nodes();
+  if (!unchanged) {
+    check_addresses();
+    update_tail();
+  }
+}
+
+GraphView::GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session, const Staging& staging,
+                     std::uint32_t clean_blocks)
+    : transaction_(transaction),
+      tables_(tables),
+      session_(session),
+      staging_(&staging),
+      clean_blocks_(clean_blocks),
+      shape_(session.state.shape()),
+      hash_(session.state.seed) {
+  check_addresses();
+}
+
+GraphView::~GraphView() {
+  if (staging_ != nullptr) close_readers();  // cursors of a transaction that writes must not outlive it
+}
+
+void GraphView::close_readers() noexcept {
+  for (PackedSet::Reader& reader : session_.sets) reader = PackedSet::Reader();
+}
+
+// Returns whether the graph and the map are what they were.
+bool GraphView::refresh() {
+  const StoredState stored = read_state(transaction_, tables_);
+  if (stored.state.stamp == session_.state.stamp && stored.at == session_.state_at) return true;
+  if (stored.state.table_set != session_.state.table_set) close_readers();
+  session_.blocks.clear();
+  session_.near_blocks.clear();
+  session_.open_addresses = nullptr;
+  session_.state = stored.state;
+  session_.state_at = stored.at;
+  return false;
+}
+
+// The first use of a table in a transaction costs LMDB a search for its root: only those that are asked are bound.
+PackedSet::Reader& GraphView::reader(IndexedSet which) {
+  const auto position = static_cast<std::size_t>(which);
+  PackedSet::Reader& reader = session_.sets[position];
+  const auto bit = static_cast<std::uint8_t>(1U << position);
+  if ((bound_ & bit) != 0) return reader;
+  bound_ |= bit;
+  if (reader.cursor()) {
+    reader.cursor().bind(transaction_);
+  } else {
+    const TableSet& set = tables();
+    const MDB_dbi handles[] = {set.index, set.index_recent, set.reverse, set.reverse_recent};
+    reader = PackedSet::Reader(Cursor(transaction_, handles[position]));
+  }
+  return reader;
+}
+
+// The addresses of a full block are one overflow page, which LMDB never moves, and are never written again within a
+// generation. So a pointer to them is good for as long as the map is where it was, and the map is where it was if block
+// 0 is.
+void GraphView::check_addresses() {
+  const std::byte* witness = nullptr;
+  if (clean_blocks_ > 0) witness = load_addresses(0);
+  if (witness != nullptr && witness == session_.addresses_witness &&
+      session_.addresses_generation == state().generation) {
+    return;
+  }
+  session_.addresses.clear();
+  session_.addresses_witness = witness;
+  session_.addresses_generation = state().generation;
+}
+
+void GraphView::update_tail() {
+  Tail& tail = session_.tail;
+  const bool extends = session_.tail_generation == state().generation && session_.tail_epoch == state().tail_epoch &&
+                       tail.first() == state().merged && tail.end() <= state().next;
+  if (!extends) {
+    tail.reset(state().merged);
+    session_.tail_generation = state().generation;
+    session_.tail_epoch = state().tail_epoch;
+  }
+  while (tail.end() < state().next) tail.add(hash(key(tail.end())));
+}
+
+void GraphView::complete_tail_edges() {
+  Tail& tail = session_.tail;
+  while (tail.edges_end < state().next) {
+    const std::uint32_t number = shape_.block_of(tail.edges_end);
+    const Id first = shape_.first_of(number);
+    block(number).for_each_list(tail.edges_end - first, [&](std::uint32_t slot, EncodedList& list) {
+      const Id id = first + slot;
+      return for_each_input(id, list, [&](Id input) { return tail.edges.add(input, id), true; });
+    });
+    tail.edges_end = std::min(state().next, shape_.first_of(number + 1));
+  }
+}
+
+std::optional<Id> GraphView::find(BytesView key, std::uint32_t hash) {
+  std::optional<Id> found;
+  const auto look = [&](Id id) {
+    if (is_live(id, key)) found = id;
+    return !found.has_value();
+  };
+  session_.tail.for_each_with_hash(hash, look);
+  const std::uint64_t from = std::uint64_t{hash} << 32U;
+  const auto look_entry = [&](std::uint64_t entry) { return look(static_cast<Id>(entry & 0xffffffffU)); };
+  if (!found && state().index_recent > 0) {
+    reader(IndexedSet::index_recent).for_each_even(from, from | 0xffffffffU, look_entry);
+  }
+  if (!found && state().index_main > 0) reader(IndexedSet::index).for_each_even(from, from | 0xffffffffU, look_entry);
+  return found;
+}
+
+bool GraphView::is_live(Id id, BytesView key) {
+  if (id >= state().next) throw_corrupted("the index names a node that does not exist");
+  if (std::memcmp(key_at(id), key.data(), shape_.key_size()) != 0) return false;
+  return state().dead == 0 || !is_dead(id);
+}
+
+const std::byte* GraphView::key_at(Id id) {
+  const std::size_t key_size = shape_.key_size();
+  if (staging_ != nullptr && id >= staging_->first_key) {
+    return staging_->keys.data() + (id - staging_->first_key) * key_size;
+  }
+  const std::uint32_t number = shape_.block_of(id);
+  const std::size_t offset = shape_.slot_of(id) * key_size;
+  if (number < clean_blocks_) {
+    const std::byte*& remembered = session_.addresses[number];
+    if (remembered == nullptr) remembered = load_addresses(number);
+    return remembered + offset;
+  }
+  if (staging_ != nullptr) return load_addresses(number) + offset;
+  if (session_.open_addresses == nullptr) session_.open_addresses = load_addresses(number);
+  return session_.open_addresses + offset;
+}
+
+const std::byte* GraphView::load_addresses(std::uint32_t number) {
+  const std::optional<BytesView> bytes = get(transaction_, tables().nodes, 2 * std::uint64_t{number});
+  if (!bytes || bytes->size() != shape_.address_bytes()) throw_corrupted("the addresses of a block are missing");
+  return bytes->data();
+}
+
+BlockView GraphView::block(std::uint32_t number) {
+  if (staging_ != nullptr) {
+    const Block* staged = staged_block(number);
+    return staged ? staged->view() : BlockView(shape_, load_block(number));
+  }
+  BytesView& remembered = session_.blocks[number];
+  if (remembered.empty()) remembered = load_block(number);
+  return BlockView(shape_, remembered);
+}
+
+const Block* GraphView::staged_block(std::uint32_t number) const {
+  if (staging_ == nullptr) return nullptr;
+  const auto staged = staging_->blocks.find(number);
+  return staged == staging_->blocks.end() ? nullptr : &staged->second;
+}
+
+BytesView GraphView::load_block(std::uint32_t number) {
+  const std::optional<BytesView> bytes = get(transaction_, tables().nodes, 2 * std::uint64_t{number} + 1);
+  if (!bytes) throw_corrupted("a block is missing");
+  return *bytes;
+}
+
+std::optional<BytesView> GraphView::near_bytes(std::uint32_t number) {
+  if (staging_ != nullptr) return get(transaction_, tables().near, number);
+  BytesView& remembered = session_.near_blocks[number];
+  if (remembered.empty()) remembered = get(transaction_, tables().near, number).value_or(BytesView());
+  if (remembered.empty()) return std::nullopt;
+  return remembered;
+}
+
+bool GraphView::is_near(Id input, Id dependent) {
+  const std::optional<BytesView> bytes = near_bytes(shape_.block_of(input));
+  if (!bytes) return false;
+  EncodedList list = BlockView(shape_, *bytes).list(shape_.slot_of(input));
+  return !list.for_each(input, [&](Id other) { return other != dependent; });
+}
+
+std::vector<Id> GraphView::long_list(Id id, std::uint32_t count) {
+  if (staging_ != nullptr) {
+    if (const auto staged = staging_->lists.find(id); staged != staging_->lists.end()) return staged->second;
+  }
+  const std::optional<BytesView> bytes = get(transaction_, tables().lists, id);
+  if (!bytes || bytes->size() != count * sizeof(Id)) throw_corrupted("a long list is missing");
+  std::vector<Id> ids(count);
+  std::memcpy(ids.data(), bytes->data(), bytes->size());
+  for (const Id input : ids) {
+    if (input >= max_nodes) throw_corrupted("a list names a node that cannot exist");
+  }
+  return ids;
+}
+
+}  // namespace deriva::detail::graph

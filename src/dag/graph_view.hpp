@@ -1,0 +1,200 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <deriva/core/bytes.hpp>
+
+#include "dag/block.hpp"
+#include "dag/block_cache.hpp"
+#include "dag/graph_state.hpp"
+#include "dag/key_hash.hpp"
+#include "dag/packed_set.hpp"
+#include "dag/tail.hpp"
+
+namespace deriva::detail::graph {
+
+/// What a write operation has changed and not yet stored.
+struct Staging {
+  Id first_key = 0;                       ///< the first id of a block
+  std::vector<std::byte> keys;            ///< of the ids from `first_key` on
+  std::map<std::uint32_t, Block> blocks;  ///< changed ones, and the one that is not full
+  std::map<Id, std::vector<Id>> lists;    ///< new long lists
+  EdgeMap late_edges;                     ///< whose dependents are merged already
+};
+
+/// What is remembered from one transaction to the next; each part says when it may be used.
+struct Session {
+  GraphState state;                ///< of the transaction that `state_at` was read in
+  const void* state_at = nullptr;  ///< the record, in the map: same stamp and same place, then same graph, same map
+  BlockCache<const std::byte*> addresses;  ///< of full blocks: valid for a generation in a map, see `addresses_witness`
+  const std::byte* addresses_witness = nullptr;  ///< where block 0 lies
+  std::uint64_t addresses_generation = 0;
+  BlockCache<BytesView> blocks;               ///< encoded lists: valid for a stamp
+  BlockCache<BytesView> near_blocks;          ///< valid for a stamp
+  const std::byte* open_addresses = nullptr;  ///< of the block that is not full: valid for a stamp
+  Tail tail;
+  std::uint64_t tail_generation = 0;
+  std::uint64_t tail_epoch = 0;
+  std::array<PackedSet::Reader, 4> sets;  ///< by `IndexedSet`; of the table set in use
+};
+
+/// The sets of a graph that have readers.
+enum class IndexedSet : std::uint8_t { index, index_recent, reverse, reverse_recent };
+
+/// The graph as one transaction sees it: all questions that concern one node. Functions throw `Failure`.
+class GraphView {
+ public:
+  /// Brings the session up to date with the transaction.
+  GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session);
+  /// Inside a write operation: the session's state and tail are the writer's own, `staging` lies over the tables, and
+  /// nothing of blocks at or above `clean_blocks` is remembered.
+  GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session, const Staging& staging,
+            std::uint32_t clean_blocks);
+
+  ~GraphView();
+  GraphView(const GraphView&) = delete;
+  GraphView& operator=(const GraphView&) = delete;
+
+  MDB_txn* transaction() const noexcept { return transaction_; }
+  const GraphState& state() const noexcept { return session_.state; }
+  const TableSet& tables() const noexcept { return tables_.of(session_.state); }
+  const BlockShape& shape() const noexcept { return shape_; }
+
+  std::uint32_t hash(BytesView key) const noexcept { return hash_(key); }
+  std::optional<Id> find(BytesView key) { return find(key, hash(key)); }
+  std::optional<Id> find(BytesView key, std::uint32_t hash);
+
+  const std::byte* key_at(Id id);
+  BytesView key(Id id) { return {key_at(id), shape_.key_size()}; }
+  BlockView block(std::uint32_t number);
+  /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false; remembers nothing.
+  template <class Visit>
+  void for_each_block(std::uint32_t from, Visit&& visit);
+  bool has_entry(Id id) { return block(shape_.block_of(id)).has_entry(shape_.slot_of(id)); }
+  bool is_dead(Id id) { return block(shape_.block_of(id)).is_dead(shape_.slot_of(id)); }
+
+  /// Calls `visit(Id)` for the inputs in order until it returns false.
+  template <class Visit>
+  bool for_each_input(Id id, Visit&& visit) {
+    EncodedList list = block(shape_.block_of(id)).list(shape_.slot_of(id));
+    return for_each_input(id, list, visit);
+  }
+  /// The same for a list that was found by other means.
+  template <class Visit>
+  bool for_each_input(Id id, EncodedList& list, Visit&& visit) {
+    if (!list.outside) return list.for_each(id, visit);
+    for (const Id input : long_list(id, list.count)) {
+      if (!visit(input)) return false;
+    }
+    return true;
+  }
+
+  /// Calls `visit(Id)` for each live dependent, each once, until it returns false. In ascending order as far as all
+  /// edges run to lower ids.
+  template <class Visit>
+  bool for_each_dependent(Id id, Visit&& visit) {
+    if (state().dead == 0) return for_each_edge_up(id, visit);
+    return for_each_edge_up(id, [&](Id dependent) { return is_dead(dependent) || visit(dependent); });
+  }
+
+  /// Whether the edge is in the block of near edges.
+  bool is_near(Id input, Id dependent);
+  std::optional<BytesView> near_bytes(std::uint32_t number);
+
+  /// Extends the tail's edges to all nodes. Called by the questions that need them.
+  void complete_tail_edges();
+
+ private:
+  bool is_live(Id id, BytesView key);
+  bool refresh();
+  PackedSet::Reader& reader(IndexedSet which);
+  void close_readers() noexcept;
+  void check_addresses();
+  void update_tail();
+  std::vector<Id> long_list(Id id, std::uint32_t count);
+  const Block* staged_block(std::uint32_t number) const;
+  const std::byte* load_addresses(std::uint32_t number);
+  BytesView load_block(std::uint32_t number);
+
+  template <class Visit>
+  bool for_each_edge_up(Id id, Visit&& visit);
+  template <class Visit>
+  bool for_each_far(Id id, Visit&& visit);
+
+  MDB_txn* transaction_;
+  const GraphTables& tables_;
+  Session& session_;
+  const Staging* staging_ = nullptr;
+  std::uint32_t clean_blocks_ = 0;
+  BlockShape shape_;
+  KeyHash hash_;
+  std::uint8_t bound_ = 0;             // which readers are bound to this transaction
+  std::vector<std::uint64_t> recent_;  // scratch
+};
+
+template <class Visit>
+void GraphView::for_each_block(std::uint32_t from, Visit&& visit) {
+  Cursor cursor(transaction_, tables().nodes);
+  std::optional<TableEntry> entry = cursor.at_least(2 * std::uint64_t{from});
+  for (std::uint32_t number = from; shape_.first_of(number) < state().next; ++number) {
+    const bool addressed = entry && entry->key == 2 * std::uint64_t{number};
+    const std::byte* addresses = addressed ? entry->value.data() : nullptr;
+    if (addressed) entry = cursor.next();
+    const Block* staged = staged_block(number);
+    if (!staged && (!addressed || !entry || entry->key % 2 == 0)) throw_corrupted("a block is missing");
+    const BlockView block = staged ? staged->view() : BlockView(shape_, entry->value);
+    if (staged && shape_.first_of(number) >= staging_->first_key) addresses = key_at(shape_.first_of(number));
+    if (!visit(number, addresses, block)) return;
+    if (entry && entry->key % 2 != 0) entry = cursor.next();
+  }
+}
+
+template <class Visit>
+bool GraphView::for_each_edge_up(Id id, Visit&& visit) {
+  if (id < state().merged) {
+    if (const std::optional<BytesView> bytes = near_bytes(shape_.block_of(id))) {
+      EncodedList list = BlockView(shape_, *bytes).list(shape_.slot_of(id));
+      if (!list.for_each(id, visit)) return false;
+    }
+  }
+  if (id < state().merged || state().late != 0) {
+    if (!for_each_far(id, visit)) return false;
+  }
+  complete_tail_edges();
+  if (!session_.tail.edges.for_each(id, visit)) return false;
+  return staging_ == nullptr || staging_->late_edges.for_each(id, visit);
+}
+
+template <class Visit>
+bool GraphView::for_each_far(Id id, Visit&& visit) {
+  const std::uint64_t from = std::uint64_t{id} << 32U;
+  const std::uint64_t to = from | 0xffffffffU;
+  const auto dependent = [](std::uint64_t edge) { return static_cast<Id>(edge & 0xffffffffU); };
+  recent_.clear();
+  if (state().reverse_recent > 0) {
+    reader(IndexedSet::reverse_recent).for_each(from, to, [&](std::uint64_t edge) {
+      return recent_.push_back(edge), true;
+    });
+  }
+  const std::vector<std::uint64_t> recent = std::move(recent_);  // the visitor may ask again
+  std::size_t at = 0;
+  bool going = true;
+  if (state().reverse_main > 0) {
+    going = reader(IndexedSet::reverse).for_each(from, to, [&](std::uint64_t edge) {
+      for (; at < recent.size() && recent[at] < edge; ++at) {
+        if (!visit(dependent(recent[at]))) return false;
+      }
+      return static_cast<bool>(visit(dependent(edge)));
+    });
+  }
+  for (; going && at < recent.size(); ++at) going = visit(dependent(recent[at]));
+  return going;
+}
+
+}  // namespace deriva::detail::graph

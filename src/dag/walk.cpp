@@ -1,0 +1,164 @@
+#include "dag/walk.hpp"
+
+#include <algorithm>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "dag/id_set.hpp"
+
+namespace deriva::detail::graph {
+
+namespace {
+
+// A look-up of dependents costs about as much as sweeping over the inputs of so many nodes.
+constexpr std::size_t sweep_worth = 64;
+
+// Leaves every node that `expand` leads to from `root` after all its neighbours; `leave` returns whether to go on.
+template <class Expand, class Leave>
+bool post_order(IdSet& seen, Id root, Expand&& expand, Leave&& leave) {
+  struct Frame {
+    Id id;
+    std::size_t begin;
+  };
+  if (!seen.insert(root)) return true;
+  std::vector<Id> pending;  // neighbours not entered yet, those of the deepest frame last
+  std::vector<Frame> path;
+  path.push_back({root, 0});
+  expand(root, pending);
+  while (!path.empty()) {
+    const Frame top = path.back();
+    if (pending.size() > top.begin) {
+      const Id neighbour = pending.back();
+      pending.pop_back();
+      if (!seen.insert(neighbour)) continue;
+      path.push_back({neighbour, pending.size()});
+      expand(neighbour, pending);
+      continue;
+    }
+    path.pop_back();
+    if (!leave(top.id)) return false;
+  }
+  return true;
+}
+
+// Adds to the set, for all nodes from `begin` on in order, those with an input in it.
+void sweep_up(GraphView& view, IdSet& reached, Id begin) {
+  const BlockShape& shape = view.shape();
+  const bool any_dead = view.state().dead != 0;
+  view.for_each_block(shape.block_of(begin), [&](std::uint32_t number, const std::byte*, const BlockView& block) {
+    const Id first = shape.first_of(number);
+    block.read_all_lists([&](std::uint32_t slot, EncodedList& list) {
+      const Id id = first + slot;
+      bool wanted = false;
+      view.for_each_input(id, list, [&](Id input) {
+        wanted |= input < reached.bound() && reached.contains(input);
+        return true;
+      });
+      if (wanted && id >= begin && !(any_dead && block.is_dead(slot))) reached.insert(id);
+    });
+    return true;
+  });
+}
+
+// Looks up the dependents of one node after the other, until so many are known that reading the inputs of all nodes
+// that are left is cheaper.
+void sweep_dependents(GraphView& view, Id root, VisitId visit) {
+  IdSet reached(view.state().next);
+  reached.insert(root);
+  std::size_t known = 1;
+  for (Id at = root; at != IdSet::none; at = at + 1 < reached.bound() ? reached.at_least(at + 1) : IdSet::none) {
+    const std::size_t left = reached.bound() - at;
+    const bool few = view.for_each_dependent(at, [&](Id dependent) {
+      known += reached.insert(dependent) ? 1U : 0U;
+      return known * sweep_worth <= left;
+    });
+    if (!few) {
+      sweep_up(view, reached, at);
+      break;
+    }
+  }
+  for (Id at = root; at + 1 < reached.bound();) {
+    at = reached.at_least(at + 1);
+    if (at == IdSet::none || !visit(at)) return;
+  }
+}
+
+void search_dependents(GraphView& view, Id root, VisitId visit) {
+  IdSet seen(view.state().next);
+  std::vector<Id> order;
+  const auto expand = [&](Id id, std::vector<Id>& out) {
+    view.for_each_dependent(id, [&](Id dependent) { return out.push_back(dependent), true; });
+  };
+  post_order(seen, root, expand, [&](Id id) { return order.push_back(id), true; });
+  order.pop_back();  // the root
+  for (auto at = order.rbegin(); at != order.rend(); ++at) {
+    if (!visit(*at)) return;
+  }
+}
+
+// Appends the inputs; an id without an entry has none.
+void expand_inputs(GraphView& view, Id id, std::vector<Id>& out) {
+  view.for_each_input(id, [&](Id input) { return out.push_back(input), true; });
+}
+
+IdSet sweep_needed(GraphView& view, Id target) {
+  IdSet reached(target + 1);
+  reached.insert(target);
+  for (Id at = target; at != IdSet::none; at = at > 0 ? reached.at_most(at - 1) : IdSet::none) {
+    view.for_each_input(at, [&](Id input) { return reached.insert(input), true; });
+  }
+  return reached;
+}
+
+}  // namespace
+
+void visit_dependents(GraphView& view, Id root, VisitId visit) {
+  if (view.state().late == 0) {
+    sweep_dependents(view, root, visit);
+  } else {
+    search_dependents(view, root, visit);
+  }
+}
+
+void visit_needed(GraphView& view, Id target, VisitId visit) {
+  if (!view.has_entry(target)) return;
+  const auto visit_entry = [&](Id id) { return !view.has_entry(id) || visit(id); };
+  if (view.state().late == 0) {
+    const IdSet reached = sweep_needed(view, target);
+    for (Id at = reached.at_least(0); at != IdSet::none;
+         at = at + 1 < reached.bound() ? reached.at_least(at + 1) : IdSet::none) {
+      if (!visit_entry(at)) return;
+    }
+  } else {
+    IdSet seen(view.state().next);
+    post_order(
+        seen, target, [&](Id id, std::vector<Id>& out) { expand_inputs(view, id, out); }, visit_entry);
+  }
+}
+
+std::uint32_t depth(GraphView& view, Id target) {
+  boost::unordered_flat_map<Id, std::uint32_t> depths;
+  std::uint32_t last = 0;
+  auto visit = [&](Id id) {
+    last = 0;
+    view.for_each_input(id, [&](Id input) {
+      const auto found = depths.find(input);
+      last = std::max(last, 1 + (found == depths.end() ? 0 : found->second));
+      return true;
+    });
+    return depths.emplace(id, last), true;
+  };
+  visit_needed(view, target, visit);
+  return last;
+}
+
+void visit_sorted(GraphView& view, VisitId visit) {
+  const Id next = view.state().next;
+  IdSet seen(next);
+  const auto expand = [&](Id id, std::vector<Id>& out) { expand_inputs(view, id, out); };
+  for (Id id = 0; id < next; ++id) {
+    if (!view.is_dead(id) && !post_order(seen, id, expand, visit)) return;
+  }
+}
+
+}  // namespace deriva::detail::graph

@@ -1,0 +1,206 @@
+#include "dag/writer.hpp"
+
+#include <algorithm>
+
+#include <deriva/dag/dag_errors.hpp>
+
+namespace deriva::detail::graph {
+
+void Writer::begin(WriteTransaction& transaction) {
+  transaction_ = &transaction;
+  begin(static_cast<const ReadTransaction&>(transaction));
+}
+
+void Writer::begin(const ReadTransaction& transaction) {
+  changed_ = false;
+  stored_ = false;
+  const GraphState state = read_state(transaction.native(), tables_).state;
+  const BlockShape shape = state.shape();
+  if (clean_for_ != transaction.id() || state.generation != session_.addresses_generation) {
+    // Blocks that this transaction writes may lie in memory of its own: nothing of them may be remembered.
+    clean_blocks_ = clean_for_ == transaction.id() ? 0 : state.next / shape.nodes();
+    clean_for_ = transaction.id();
+  }
+  const bool known = stamp_ == state.stamp && stamp_ != 0;
+  session_.state = state;
+  if (!known) {
+    staging_ = Staging{};
+    staging_.first_key = state.next;
+  }
+  stamp_ = 0;  // until `finish`
+  view_.emplace(transaction.native(), tables_, session_, staging_, clean_blocks_);
+  if (!known) load();
+  if (stamp_ == 0) stamp_ = state.stamp;
+}
+
+// Reads the end of the log.
+void Writer::load() {
+  const BlockShape& shape = view_->shape();
+  GraphState& state = session_.state;
+  std::vector<std::byte> keys;
+  for (Id id = state.merged; id < state.next; ++id) {
+    const BytesView key = view_->key(id);
+    keys.insert(keys.end(), key.begin(), key.end());
+  }
+  staging_.keys = std::move(keys);
+  staging_.first_key = state.merged;
+  full_blocks_ = state.next / shape.nodes();
+  existing_blocks_ = shape.blocks_for(state.next);
+  if (existing_blocks_ > full_blocks_) changing(full_blocks_);
+  session_.tail.reset(state.merged);
+  while (session_.tail.end() < state.next) session_.tail.add(view_->hash(view_->key(session_.tail.end())));
+  view_->complete_tail_edges();
+}
+
+void Writer::forget() noexcept {
+  stamp_ = 0;
+  view_.reset();
+}
+
+void Writer::give_up() noexcept {
+  if (changed_) stamp_ = 0;
+  view_.reset();
+}
+
+void Writer::finish() {
+  if (!changed_) {
+    view_.reset();
+    return;
+  }
+  stamp_ = 0;
+  store();
+  if (state().next - state().merged > max_tail_) merge_tail();
+  state().stamp = random_bits();
+  write_state(*transaction_, tables_, state());
+  stamp_ = state().stamp;
+  view_.reset();
+}
+
+bool Writer::insert(BytesView key, BytesView inputs) {
+  const std::uint32_t hash = view_->hash(key);
+  const std::optional<Id> known = view_->find(key, hash);
+  if (known && view_->has_entry(*known)) {
+    check_same_inputs(key, *known, inputs);
+    return false;
+  }
+  resolve(key, inputs);
+  if (known) check_cycle(*known);
+  if (state().next >= max_nodes - static_cast<Id>(inputs_.size()) - 1) {
+    throw Failure{Error(Errc::unsupported, "a graph holds at most 2^31 nodes, removed ones included")};
+  }
+
+  changed_ = true;
+  create_unknown_inputs(inputs);
+  ids_.clear();
+  for (const Input& input : inputs_) ids_.push_back(input.id);
+  if (known) {
+    fill(*known, ids_);
+  } else {
+    append(key, hash, true, ids_);
+  }
+  ++state().recipes;
+  state().edges += ids_.size();
+  if (state().next - state().merged >= max_pending_) {
+    store();
+    merge_tail();
+    stored_ = true;
+  }
+  return true;
+}
+
+void Writer::check_same_inputs(BytesView key, Id id, BytesView inputs) {
+  const std::size_t key_size = key.size();
+  bool same = true;
+  view_->for_each_input(id, [&](Id input) {
+    same = inputs.size() >= key_size && std::memcmp(view_->key_at(input), inputs.data(), key_size) == 0;
+    if (same) inputs = inputs.subspan(key_size);
+    return same;
+  });
+  if (!same || !inputs.empty()) throw Failure{conflict_error(key)};
+}
+
+void Writer::resolve(BytesView key, BytesView inputs) {
+  inputs_.clear();
+  for (; !inputs.empty(); inputs = inputs.subspan(key.size())) {
+    const BytesView input = inputs.first(key.size());
+    if (std::memcmp(input.data(), key.data(), key.size()) == 0) {
+      std::vector<std::byte> path(key.begin(), key.end());
+      path.insert(path.end(), key.begin(), key.end());
+      throw Failure{cycle_error(key, 1).with_path_bytes(path, key.size())};
+    }
+    const std::uint32_t hash = view_->hash(input);
+    inputs_.push_back({view_->find(input, hash).value_or(unknown), hash});
+  }
+}
+
+// Only a node that something depends on already can close a cycle, and only through inputs that were there before.
+void Writer::check_cycle(Id id) {
+  ids_.clear();
+  for (const Input& input : inputs_) {
+    if (input.id != unknown && (state().late != 0 || input.id > id)) ids_.push_back(input.id);
+  }
+  if (ids_.empty()) return;
+  const std::vector<Id> cycle = find_cycle(*view_, id, ids_);
+  if (cycle.empty()) return;
+  std::vector<std::byte> path;
+  for (const Id step : cycle) {
+    const BytesView key = view_->key(step);
+    path.insert(path.end(), key.begin(), key.end());
+  }
+  throw Failure{cycle_error(view_->key(id), cycle.size() - 1).with_path_bytes(path, view_->shape().key_size())};
+}
+
+void Writer::create_unknown_inputs(BytesView inputs) {
+  const std::size_t key_size = view_->shape().key_size();
+  Id created_from = unknown;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (input.id != unknown) continue;
+    const BytesView key = inputs.subspan(i * key_size, key_size);
+    if (created_from != unknown) {  // it may be a repetition of one that was just created
+      session_.tail.for_each_with_hash(input.hash, [&](Id id) {
+        if (id >= created_from && std::memcmp(view_->key_at(id), key.data(), key_size) == 0) input.id = id;
+        return input.id == unknown;
+      });
+    }
+    if (input.id != unknown) continue;
+    input.id = append(key, input.hash, false, {});
+    created_from = std::min(created_from, input.id);
+    ++state().unknown;
+  }
+}
+
+Id Writer::append(BytesView key, std::uint32_t hash, bool has_entry, std::span<const Id> inputs) {
+  const BlockShape& shape = view_->shape();
+  const Id id = state().next++;
+  staging_.keys.insert(staging_.keys.end(), key.begin(), key.end());
+  session_.tail.add(hash);
+  for (const Id input : inputs) session_.tail.edges.add(input, id);
+  session_.tail.edges_end = id + 1;
+  Block& block = staging_.blocks.try_emplace(shape.block_of(id), shape).first->second;
+  if (!block.append(id, has_entry, inputs)) staging_.lists[id].assign(inputs.begin(), inputs.end());
+  return id;
+}
+
+// Gives a node without an entry its inputs.
+void Writer::fill(Id id, std::span<const Id> inputs) {
+  Block& block = changing(view_->shape().block_of(id));
+  if (!block.replace(id, true, inputs)) staging_.lists[id].assign(inputs.begin(), inputs.end());
+  --state().unknown;
+  const bool merged = id < state().merged;
+  for (const Id input : inputs) {
+    if (input > id) state().late = 1;
+    (merged ? staging_.late_edges : session_.tail.edges).add(input, id);
+  }
+  if (!merged) ++state().tail_epoch;
+}
+
+Block& Writer::changing(std::uint32_t number) {
+  if (const auto found = staging_.blocks.find(number); found != staging_.blocks.end()) return found->second;
+  const std::optional<BytesView> bytes =
+      get(view_->transaction(), view_->tables().nodes, 2 * std::uint64_t{number} + 1);
+  if (!bytes) throw_corrupted("a block is missing");
+  return staging_.blocks.emplace(number, Block(view_->shape(), *bytes)).first->second;
+}
+
+}  // namespace deriva::detail::graph

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <deriva/core/bytes.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/storage/transaction.hpp>
+
+#include "dag/graph_view.hpp"
+
+namespace deriva::detail::graph {
+
+/// Changes a graph. One per open graph, used inside write transactions, one at a time; what it remembers from one
+/// operation to the next is the unmerged end of the graph.
+///
+/// An operation is `begin`, questions and changes, `finish`. Whatever happens to the transaction afterwards, the next
+/// `begin` sees by the stamp whether the graph is the one that is remembered, and reads the end of the log again when
+/// it is not: after a rollback, after an operation that was given up, after a commit by another process.
+class Writer {
+ public:
+  /// `max_tail`: nodes that `finish` may leave unmerged; `insert` merges before they are eight times as many.
+  Writer(const GraphTables& tables, Id max_tail)
+      : tables_(tables), max_tail_(max_tail), max_pending_(std::max<Id>(8 * max_tail, 1'024)) {}
+
+  void begin(WriteTransaction& transaction);
+  /// For questions only. Requires: the transaction is one that writes.
+  void begin(const ReadTransaction& transaction);
+  /// Stores what the operation changed. Without it the operation has not happened, unless it was so large that parts
+  /// of it were stored (then the transaction has to be undone; `stored()` tells).
+  void finish();
+  void give_up() noexcept;
+  bool stored() const noexcept { return stored_; }
+
+  /// False: it was there, with these inputs. `Failure`: `cycle`, `invalid_argument`; then nothing was changed.
+  bool insert(BytesView key, BytesView inputs);
+
+  enum class Removal : std::uint8_t { refuse_if_needed, forced };
+  /// False: no such entry. `Failure`: `invalid_argument` while other keys depend on it.
+  bool remove(BytesView key, Removal removal);
+
+  /// Removes all of these keys that have an entry, those that depend on others of them first.
+  std::size_t remove_many(BytesView keys);
+
+  /// Whether an operation is going on.
+  bool active() const noexcept { return view_.has_value(); }
+  GraphView& view() noexcept { return *view_; }
+  GraphState& state() noexcept { return session_.state; }
+  void note_change() noexcept { changed_ = true; }
+  /// The operation has replaced what is stored; nothing that was remembered is true any more.
+  void forget() noexcept;
+
+ private:
+  struct Input {
+    Id id;
+    std::uint32_t hash;
+  };
+  static constexpr Id unknown = ~Id{0};
+
+  void load();
+  void check_same_inputs(BytesView key, Id id, BytesView inputs);
+  void resolve(BytesView key, BytesView inputs);
+  void check_cycle(Id id);
+  void create_unknown_inputs(BytesView inputs);
+  Id append(BytesView key, std::uint32_t hash, bool has_entry, std::span<const Id> inputs);
+  void fill(Id id, std::span<const Id> inputs);
+  Block& changing(std::uint32_t number);
+  std::uint64_t count_dependents(Id id);
+  void remove_unneeded(Id id);
+  void make_unknown(Id id);
+  void remove_edges(Id id);
+  void remove_near(Id input, Id dependent);
+  void store_late_edges();
+  void store();
+  void merge_tail();
+
+  const GraphTables& tables_;
+  const Id max_tail_;
+  const Id max_pending_;
+  WriteTransaction* transaction_ = nullptr;
+  Session session_;
+  Staging staging_;
+  std::optional<GraphView> view_;
+  std::uint64_t stamp_ = 0;      // of the graph that is remembered; 0: none
+  std::uint64_t clean_for_ = 0;  // the transaction that `clean_blocks_` is for
+  std::uint32_t clean_blocks_ = 0;
+  std::uint32_t full_blocks_ = 0;      // blocks below this are stored and full
+  std::uint32_t existing_blocks_ = 0;  // blocks below this are stored
+  bool changed_ = false;
+  bool stored_ = false;
+  std::vector<Input> inputs_;  // scratch
+  std::vector<Id> ids_;        // scratch
+};
+
+/// Moves the nodes from `state.merged` to below `end`, the first of a block, from the tail to index and reverse.
+/// Everything else of the graph is stored already.
+void merge(WriteTransaction& transaction, GraphView& view, GraphState& state, const Tail& tail, Id end);
+
+/// The cycle that `id` would close if it got these inputs: ids from `id` along inputs to `id`. Empty: none.
+std::vector<Id> find_cycle(GraphView& view, Id id, std::span<const Id> inputs);
+
+}  // namespace deriva::detail::graph

@@ -1,0 +1,61 @@
+// What an operation has gathered goes into the tables.
+#include <algorithm>
+
+#include "dag/writer.hpp"
+
+namespace deriva::detail::graph {
+
+void Writer::store() {
+  const BlockShape& shape = view_->shape();
+  const TableSet& tables = view_->tables();
+  for (const auto& [number, block] : staging_.blocks) {
+    const std::uint64_t key = 2 * std::uint64_t{number};
+    const Place place = number >= existing_blocks_ ? Place::last : Place::anywhere;
+    if (number >= full_blocks_) {
+      const std::span<std::byte> room = reserve(*transaction_, tables.nodes, key, shape.address_bytes(), place);
+      const auto keys =
+          std::span(staging_.keys).subspan((shape.first_of(number) - staging_.first_key) * shape.key_size());
+      const std::size_t size = std::min(keys.size(), room.size());
+      std::copy_n(keys.begin(), size, room.begin());
+      std::fill(room.begin() + static_cast<std::ptrdiff_t>(size), room.end(), std::byte{0});
+    }
+    put(*transaction_, tables.nodes, key + 1, block.bytes(), place);
+  }
+  full_blocks_ = state().next / shape.nodes();
+  existing_blocks_ = shape.blocks_for(state().next);
+  std::erase_if(staging_.blocks, [&](const auto& staged) { return staged.first < full_blocks_; });
+
+  for (const auto& [id, inputs] : staging_.lists)
+    put(*transaction_, tables.lists, id, std::as_bytes(std::span(inputs)));
+  staging_.lists.clear();
+  store_late_edges();
+}
+
+void Writer::store_late_edges() {
+  if (staging_.late_edges.empty()) return;
+  std::vector<std::uint64_t> edges;
+  staging_.late_edges.collect(edges);
+  radix_sort(edges);
+  PackedSet::apply(*transaction_, view_->tables().reverse_recent, edges, {});
+  state().reverse_recent += edges.size();
+  staging_.late_edges.clear();
+}
+
+void Writer::merge_tail() {
+  const BlockShape& shape = view_->shape();
+  Tail& tail = session_.tail;
+  const Id end = state().next - shape.slot_of(state().next);
+  if (end == state().merged) return;
+  merge(*transaction_, *view_, state(), tail, end);
+
+  std::vector<std::uint32_t> hashes;
+  for (Id id = end; id < state().next; ++id) hashes.push_back(tail.hash_of(id));
+  const auto merged_bytes = static_cast<std::ptrdiff_t>(std::size_t{end - staging_.first_key} * shape.key_size());
+  staging_.keys.erase(staging_.keys.begin(), staging_.keys.begin() + merged_bytes);
+  staging_.first_key = end;
+  tail.reset(end);
+  for (const std::uint32_t hash : hashes) tail.add(hash);
+  view_->complete_tail_edges();
+}
+
+}  // namespace deriva::detail::graph

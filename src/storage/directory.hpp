@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include <deriva/core/error.hpp>
+
+#include "storage/posix.hpp"
+
+namespace deriva::detail {
+
+/// Whether files of this type (`statfs::f_type`) may be shared with other machines, or be served by something that
+/// does not keep maps and writes coherent (FUSE, 9P).
+[[nodiscard]] bool is_network_file_system(std::uint64_t type) noexcept;
+
+/// Opens a directory that only this user can change, creating it (mode 0700) when asked to.
+/// Errors: as `Environment::open`.
+[[nodiscard]] Result<FileDescriptor> open_directory(const std::filesystem::path& path, bool create,
+                                                    bool allow_network_file_system);
+
+/// Opens (and creates, mode 0700, durably) a directory inside another one.
+[[nodiscard]] Result<FileDescriptor> open_subdirectory(int parent, const std::string& name);
+
+/// A file or directory identity: the same whatever name it was found by.
+struct FileIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  friend auto operator<=>(const FileIdentity&, const FileIdentity&) = default;
+};
+
+/// Checks that `name` is a regular file of this user that nobody else can write.
+/// Errors: `not_found`, `permission_denied`, `io_error`.
+[[nodiscard]] Result<FileIdentity> check_own_file(int directory, const char* name);
+
+}  // namespace deriva::detail

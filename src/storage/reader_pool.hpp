@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+struct MDB_txn;
+
+namespace deriva::detail {
+
+/// The places in which read transactions live between uses, and the gate that empties them.
+///
+/// A reader takes a place of its own, marks it busy, and then looks whether the gate is closed; whoever closes the gate
+/// marks it closed and then looks at all places. Both orders are sequentially consistent, so that one of the two always
+/// sees the other; readers share no cache line that anyone writes.
+/// Thread safety: `acquire` and `release` from any thread; `close` and `open` by one thread at a time.
+class ReaderPool {
+ public:
+  struct alignas(64) Place {
+    std::atomic<std::uint32_t> state{free};
+    /// Idle (reset) or live transaction; null until the first use. Belongs to whoever made the place busy.
+    MDB_txn* transaction = nullptr;
+  };
+
+  explicit ReaderPool(std::size_t places) : places_(std::make_unique<Place[]>(places)), count_(places) {}
+
+  /// A free place, the one that this thread used last if possible. Waits while the gate is closed.
+  /// Returns null if all places are busy.
+  [[nodiscard]] Place* acquire() noexcept;
+  /// A free place that already has a transaction, or null.
+  [[nodiscard]] Place* acquire_used() noexcept;
+  static void release(Place& place) noexcept;
+
+  /// Lets no new reader in and waits until all have left.
+  void close() noexcept;
+  void open() noexcept;
+  /// All places; only with the gate closed.
+  template <class Visitor>
+  void for_each(Visitor&& visitor) {
+    for (std::size_t i = 0; i < count_; ++i) visitor(places_[i]);
+  }
+
+ private:
+  static constexpr std::uint32_t free = 0;
+  static constexpr std::uint32_t busy = 1;
+  static constexpr std::uint32_t awaited = 2;  // busy, and `close` sleeps until it is free
+
+  bool try_take(Place& place) noexcept;
+
+  std::unique_ptr<Place[]> places_;
+  std::size_t count_;
+  alignas(64) std::atomic<bool> closed_{false};
+};
+
+}  // namespace deriva::detail

@@ -1,0 +1,108 @@
+#include "storage/table_access.hpp"
+
+#include <cstring>
+
+#include "storage/lmdb_error.hpp"
+
+namespace deriva::detail {
+
+namespace {
+
+MDB_val key_of(const std::uint64_t& key) noexcept {
+  return {sizeof(key), const_cast<std::uint64_t*>(&key)};  // LMDB does not write through it
+}
+
+BytesView view_of(const MDB_val& value) noexcept {
+  return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
+}
+
+[[noreturn]] void fail(int code, const char* doing) { throw Failure{lmdb_error(code, doing)}; }
+
+void check_write(WriteTransaction& transaction, int code, const char* doing) {
+  transaction.count_change();
+  if (code == MDB_SUCCESS) return;
+  if (!leaves_transaction_usable(code)) transaction.count_fault(code);
+  fail(code, doing);
+}
+
+}  // namespace
+
+std::optional<BytesView> get(MDB_txn* transaction, MDB_dbi table, std::uint64_t key) {
+  MDB_val native_key = key_of(key);
+  MDB_val value{};
+  const int code = mdb_get(transaction, table, &native_key, &value);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != MDB_SUCCESS) fail(code, "reading the graph");
+  return view_of(value);
+}
+
+std::span<std::byte> reserve(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, std::size_t size,
+                             Place place) {
+  MDB_val native_key = key_of(key);
+  MDB_val value{size, nullptr};
+  const unsigned int flags = MDB_RESERVE | (place == Place::last ? MDB_APPEND : 0U);
+  check_write(transaction, mdb_put(transaction.native(), table, &native_key, &value, flags), "writing the graph");
+  return {static_cast<std::byte*>(value.mv_data), value.mv_size};
+}
+
+void put(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value, Place place) {
+  const std::span<std::byte> room = reserve(transaction, table, key, value.size(), place);
+  std::memcpy(room.data(), value.data(), value.size());
+}
+
+void erase(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key) {
+  MDB_val native_key = key_of(key);
+  check_write(transaction, mdb_del(transaction.native(), table, &native_key, nullptr), "writing the graph");
+}
+
+void clear(WriteTransaction& transaction, MDB_dbi table) {
+  check_write(transaction, mdb_drop(transaction.native(), table, 0), "writing the graph");
+}
+
+TableSize table_size(MDB_txn* transaction, MDB_dbi table) {
+  MDB_stat stat{};
+  if (const int code = mdb_stat(transaction, table, &stat); code != MDB_SUCCESS) fail(code, "reading the graph");
+  return {(stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * std::uint64_t{stat.ms_psize},
+          stat.ms_entries};
+}
+
+Cursor::Cursor(MDB_txn* transaction, MDB_dbi table) {
+  MDB_cursor* cursor = nullptr;
+  if (const int code = mdb_cursor_open(transaction, table, &cursor); code != MDB_SUCCESS) {
+    fail(code, "reading the graph");
+  }
+  native_.reset(cursor);
+}
+
+void Cursor::bind(MDB_txn* transaction) {
+  if (const int code = mdb_cursor_renew(transaction, native_.get()); code != MDB_SUCCESS) {
+    fail(code, "reading the graph");
+  }
+}
+
+std::optional<TableEntry> Cursor::at_least(std::uint64_t key) {
+  MDB_val native_key = key_of(key);
+  return move(native_key, MDB_SET_RANGE);
+}
+
+std::optional<TableEntry> Cursor::next() {
+  MDB_val key{};
+  return move(key, MDB_NEXT);
+}
+
+std::optional<TableEntry> Cursor::first() {
+  MDB_val key{};
+  return move(key, MDB_FIRST);
+}
+
+std::optional<TableEntry> Cursor::move(MDB_val& key, MDB_cursor_op operation) {
+  MDB_val value{};
+  const int code = mdb_cursor_get(native_.get(), &key, &value, operation);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != MDB_SUCCESS) fail(code, "reading the graph");
+  TableEntry entry{0, view_of(value)};
+  std::memcpy(&entry.key, key.mv_data, sizeof(entry.key));
+  return entry;
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <stdlib.h>  // mkdtemp is POSIX, not std
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <deriva/compute/executor.hpp>
+#include <deriva/compute/function_registry.hpp>
+#include <deriva/compute/sync_executor.hpp>
+#include <deriva/store/store.hpp>
+
+#include "support/catch.hpp"
+
+namespace deriva::test {
+
+/// A directory of its own, removed at the end; in memory if there is room, where a flush costs nothing.
+class StoreDirectory {
+ public:
+  explicit StoreDirectory(std::uintmax_t room) {
+    std::error_code missing;
+    const std::filesystem::path memory = "/dev/shm";
+    const std::filesystem::space_info space = std::filesystem::space(memory, missing);
+    const bool use_memory = !missing && space.available >= room;
+    const std::filesystem::path parent = use_memory ? memory : std::filesystem::temp_directory_path();
+    std::string pattern = (parent / "deriva-compute-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  StoreDirectory(const StoreDirectory&) = delete;
+  StoreDirectory& operator=(const StoreDirectory&) = delete;
+  ~StoreDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A store in a directory of its own, a registry that counts what runs, and short ways to describe computations.
+class ComputeFixture {
+ public:
+  explicit ComputeFixture(std::uintmax_t room = std::uintmax_t{256} << 20U) : directory(room) {
+    add("id", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
+    add("concat", [](std::span<const Blob> inputs, const Params& params) {
+      std::string text = params.contains("prefix") ? std::get<std::string>(params.at("prefix")) : std::string();
+      for (const Blob& input : inputs) text += as_text(input);
+      return Blob::adopt(std::move(text));
+    });
+  }
+
+  template <PlainFunction Callable>
+  void add(const std::string& name, Callable callable) {
+    std::atomic<int>& runs = runs_[name];
+    registry.add({name, "1"}, [&runs, callable](std::span<const Blob> inputs, const Params& params) -> Result<Blob> {
+      ++runs;
+      return callable(inputs, params);
+    });
+  }
+  template <CoroutineFunction Callable>
+  void add_async(const std::string& name, Callable callable) {
+    std::atomic<int>& runs = runs_[name];
+    registry.add_async({name, "1"}, [&runs, callable](std::vector<Blob> inputs, Params params, Context& context) {
+      ++runs;
+      return callable(std::move(inputs), std::move(params), context);
+    });
+  }
+  int runs(const std::string& name) const { return runs_.at(name); }
+  int runs() const {
+    int sum = 0;
+    for (const auto& [name, runs] : runs_) sum += runs;
+    return sum;
+  }
+
+  Address leaf(std::string_view text) { return store->put_leaf(as_bytes(text)).value(); }
+  Address recipe(const std::string& function, std::vector<Address> inputs, Params params = {}) {
+    return store->put_recipe({{function, "1"}, std::move(inputs), std::move(params)}).value();
+  }
+  /// A recipe that differs from others of its function by a number.
+  Address numbered(const std::string& function, std::int64_t number, std::vector<Address> inputs = {}) {
+    return recipe(function, std::move(inputs), {{"number", number}});
+  }
+
+  void reopen() {
+    store.reset();
+    store.emplace(open());
+  }
+
+  StoreDirectory directory;
+  std::optional<Store> store{open()};
+  FunctionRegistry registry;
+
+ private:
+  /// No test here is about a loss of power.
+  Store open() {
+    StoreOptions options;
+    options.environment.durability = Durability::relaxed;
+    return Store::open(directory.path(), options).value();
+  }
+  std::map<std::string, std::atomic<int>> runs_;
+};
+
+/// An executor on a pool of its own.
+template <std::size_t threads>
+struct OnPool {
+  explicit OnPool(ComputeFixture& fixture, const ExecutorOptions& options = {})
+      : executor(pool.get_executor(), *fixture.store, fixture.registry, options) {}
+  boost::asio::thread_pool pool{threads};
+  Executor<FunctionRegistry> executor;
+};
+
+struct OnThisThread {
+  explicit OnThisThread(ComputeFixture& fixture, const ExecutorOptions& options = {})
+      : executor(*fixture.store, fixture.registry, options) {}
+  SyncExecutor executor;
+};
+
+inline std::string text_of(const Result<Blob>& result) {
+  return result ? std::string(as_text(result->view())) : "!" + std::string(to_string(result.error().code()));
+}
+
+}  // namespace deriva::test

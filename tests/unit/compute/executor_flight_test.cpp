@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <latch>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "support/catch.hpp"
+#include "unit/compute/compute_fixture.hpp"
+
+namespace deriva::test {
+namespace {
+
+/// Runs `body(i)` on `count` threads that start together.
+template <class Body>
+void on_threads(int count, Body body) {
+  std::barrier together(count);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) {
+    threads.emplace_back([&, i] {
+      together.arrive_and_wait();
+      body(i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_CASE("executor: independent branches run at the same time") {
+  ComputeFixture f;
+  std::latch all_inside(3);
+  f.add("meets", [&](std::span<const Blob>, const Params&) {
+    all_inside.arrive_and_wait();  // For ever, if they run one after the other.
+    return Blob::copy_of("m");
+  });
+  ExecutorOptions options;
+  options.concurrency = 3;
+  OnPool<2> on(f, options);  // The third is the caller.
+  std::vector<Address> inputs;
+  for (int i = 0; i < 3; ++i) inputs.push_back(f.numbered("meets", i));
+  REQUIRE(text_of(on.executor.materialize(f.recipe("concat", inputs))) == "mmm");
+}
+
+TEST_CASE("executor: no more plain functions run at the same time than allowed") {
+  ComputeFixture f;
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+  f.add("counted", [&](std::span<const Blob>, const Params&) {
+    const int running = ++now;
+    for (int seen = most; seen < running && !most.compare_exchange_weak(seen, running);) {
+    }
+    std::this_thread::yield();
+    --now;
+    return Blob::copy_of("x");
+  });
+  ExecutorOptions options;
+  options.concurrency = GENERATE(1U, 2U, 4U);
+  OnPool<6> on(f, options);
+  std::vector<Address> roots;
+  for (int i = 0; i < 4; ++i) {
+    std::vector<Address> inputs;
+    for (int j = 0; j < 50; ++j) inputs.push_back(f.numbered("counted", i * 40 + j));  // Ten are shared.
+    roots.push_back(f.recipe("concat", inputs));
+  }
+  on_threads(4, [&](int i) {
+    if (on.executor.materialize(roots[static_cast<std::size_t>(i)]).value().size() != 50) most = 1'000;
+  });
+  REQUIRE(most <= static_cast<int>(options.concurrency));
+  REQUIRE(f.runs("counted") == 170);
+}
+
+TEST_CASE("executor: a thousand requests for one address run its function once") {
+  ComputeFixture f;
+  OnPool<2> on(f);
+  const Address target = f.recipe("concat", {f.recipe("id", {f.leaf("a")}), f.leaf("b")});
+  std::atomic<int> wrong{0};
+  on_threads(20, [&](int) {
+    for (int i = 0; i < 50; ++i) wrong += text_of(on.executor.materialize(target)) == "ab" ? 0 : 1;
+  });
+  REQUIRE(wrong == 0);
+  REQUIRE(f.runs("concat") == 1);
+  REQUIRE(f.runs("id") == 1);
+}
+
+TEST_CASE("executor: racing requests never run a function twice, and nobody gets another's end as an error") {
+  constexpr int rounds = 1'000;
+  constexpr int racers = 16;
+  ComputeFixture f;
+  ExecutorOptions options;
+  options.cache_bytes = GENERATE(std::size_t{0}, std::size_t{1} << 20U);
+  OnPool<2> on(f, options);
+  std::vector<Recipe> recipes;
+  const Address leaf = f.leaf("v");
+  for (std::int64_t i = 0; i < rounds; ++i) recipes.push_back({{"concat", "1"}, {leaf}, {{"number", i}}});
+  const std::vector<Address> targets = f.store->put_recipes(recipes).value();
+  std::atomic<int> wrong{0};
+  std::barrier round(racers);
+  on_threads(racers, [&](int) {
+    for (const Address& target : targets) {
+      round.arrive_and_wait();
+      wrong += text_of(on.executor.materialize(target)) == "v" ? 0 : 1;
+    }
+  });
+  REQUIRE(wrong == 0);
+  REQUIRE(f.runs("concat") == rounds);
+}
+
+TEST_CASE("executor: requests for different parts of one graph share what they have in common") {
+  ComputeFixture f;
+  OnPool<2> on(f);
+  constexpr int width = 30;
+  std::vector<std::vector<Address>> layers(1);
+  for (int i = 0; i < width; ++i) layers[0].push_back(f.numbered("concat", i, {f.leaf("x")}));
+  for (std::size_t layer = 1; layer < 8; ++layer) {
+    layers.emplace_back();
+    for (std::size_t i = 0; i < width; ++i) {
+      const std::vector<Address>& below = layers[layer - 1];
+      layers[layer].push_back(f.numbered("id", static_cast<std::int64_t>(layer * 100 + i),
+                                         {below[i], below[(i + 1) % width], below[(i * 7) % width]}));
+    }
+  }
+  std::atomic<int> wrong{0};
+  on_threads(8, [&](int thread) {
+    for (std::size_t i = 0; i < width; ++i) {
+      const std::vector<Address>& top = layers[7 - static_cast<std::size_t>(thread) % 3];
+      wrong += text_of(on.executor.materialize(top[i])) == "x" ? 0 : 1;
+    }
+  });
+  REQUIRE(wrong == 0);
+  REQUIRE(f.runs() == 8 * width);
+}
+
+TEST_CASE("executor: a failed producer leaves nothing behind for those who come later") {
+  ComputeFixture f;
+  std::atomic<bool> fails{true};
+  f.add("moody", [&](std::span<const Blob>, const Params&) -> Result<Blob> {
+    if (fails) return Error(Errc::io_error, "not today");
+    return Blob::copy_of("fine");
+  });
+  OnPool<2> on(f);
+  const Address target = f.recipe("id", {f.recipe("moody", {})});
+  std::atomic<int> failed{0};
+  on_threads(8, [&](int) { failed += text_of(on.executor.materialize(target)) == "!function_failed" ? 1 : 0; });
+  REQUIRE(failed == 8);
+  fails = false;
+  REQUIRE(text_of(on.executor.materialize(target)) == "fine");
+}
+
+TEST_CASE("executor: an error in a deep branch ends the request, and siblings that had not begun never begin") {
+  ComputeFixture f;
+  f.add("bad", [](std::span<const Blob>, const Params&) -> Blob { throw 1; });
+  ExecutorOptions options;
+  options.concurrency = 1;
+  OnPool<1> on(f, options);
+  Address deep = f.recipe("bad", {});
+  for (int i = 0; i < 20; ++i) deep = f.recipe("id", {deep});
+  std::vector<Address> inputs{deep};
+  for (int i = 0; i < 100; ++i) inputs.push_back(f.numbered("concat", i, {f.recipe("id", {deep})}));
+  REQUIRE(text_of(on.executor.materialize(f.recipe("concat", inputs))) == "!function_failed");
+  REQUIRE(f.runs("id") == 0);
+  REQUIRE(f.runs("concat") == 0);
+}
+
+TEST_CASE("executor: blocking requests make progress although nobody runs the I/O executor") {
+  ComputeFixture f;
+  boost::asio::io_context io;
+  ExecutorOptions options;
+  options.concurrency = GENERATE(1U, 2U);
+  Executor<FunctionRegistry> executor(io.get_executor(), *f.store, f.registry, options);
+  std::vector<Address> targets;
+  for (int i = 0; i < 8; ++i) {
+    Address end = f.leaf(std::to_string(i));
+    for (int j = 0; j < 50; ++j) end = f.numbered("concat", j, {end});
+    targets.push_back(end);
+  }
+  std::atomic<int> wrong{0};
+  on_threads(8, [&](int i) {
+    const Address& target = targets[static_cast<std::size_t>(i)];
+    wrong += text_of(executor.materialize(target)) == std::to_string(i) ? 0 : 1;
+  });
+  REQUIRE(wrong == 0);
+}
+
+}  // namespace
+}  // namespace deriva::test

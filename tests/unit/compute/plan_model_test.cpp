@@ -1,0 +1,156 @@
+#include <cstdint>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compute/plan.hpp"
+#include "support/catch.hpp"
+#include "unit/compute/plan_fixture.hpp"
+
+namespace deriva::test {
+namespace {
+
+using detail::NodeId;
+using detail::Plan;
+using detail::RequestId;
+
+/// Drives a plan with a random graph, answers in random order, failures and drops; checks what must hold at every step.
+class PlanModel {
+ public:
+  explicit PlanModel(std::uint64_t seed) : random_(seed) {
+    const std::size_t nodes = 2 + pick(40);
+    for (std::size_t i = 0; i < nodes; ++i) {
+      names_.push_back("n" + std::to_string(i) + ".");
+      if (pick(5) == 0) {
+        if (pick(8) != 0) f_.leaf(names_[i]);  // Else nobody knows it.
+        continue;
+      }
+      PlanFixture::Inputs inputs;
+      for (std::size_t count = i == 0 ? 0 : pick(5); count > 0; --count) inputs.push_back(names_[pick(i)]);
+      f_.recipe(names_[i], inputs);
+    }
+  }
+
+  void run() {
+    for (int step = 0; step < 400; ++step) act();
+    while (!expanding_.empty() || !running_.empty() || !pinned_.empty() || f_.plan.has_expansions() ||
+           f_.plan.has_ready()) {
+      act_on_work(pick(6));
+    }
+    check();
+    REQUIRE(open_.empty());
+    REQUIRE(f_.plan.size() == 0);
+  }
+
+ private:
+  struct Running {
+    Plan::Job job;
+    bool stoppable;
+  };
+
+  std::size_t pick(std::size_t bound) { return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_); }
+  template <class T>
+  T take(std::vector<T>& from) {
+    std::swap(from[pick(from.size())], from.back());
+    T taken = std::move(from.back());
+    from.pop_back();
+    return taken;
+  }
+
+  void act() {
+    const std::size_t choice = pick(10);
+    if (choice == 0) {
+      const RequestId id = ++last_request_;
+      open_.emplace(id, names_[pick(names_.size())]);
+      f_.request(id, open_.at(id));
+    } else if (choice == 1 && !open_.empty()) {
+      auto dropped = open_.begin();
+      std::advance(dropped, static_cast<std::ptrdiff_t>(pick(open_.size())));
+      REQUIRE(f_.plan.drop_request(dropped->first));
+      open_.erase(dropped);
+    } else {
+      act_on_work(choice % 6);
+    }
+    check();
+  }
+
+  void act_on_work(std::size_t choice) {
+    if (choice == 0) f_.plan.take_expansions(1 + pick(4), expanding_);
+    if (choice == 1) start();
+    if (choice == 2 && !expanding_.empty()) f_.answer(take(expanding_));
+    if (choice == 3 && !running_.empty()) report(take(running_));
+    if (choice == 4 && !expanding_.empty()) f_.answer(take(expanding_));
+    if (choice == 5 && !pinned_.empty()) f_.plan.unpin(take(pinned_));
+    check();
+  }
+
+  void start() {
+    std::optional<Plan::Job> job = f_.plan.take_ready();
+    if (!job) return;
+    const bool stoppable = pick(3) == 0;
+    if (stoppable) f_.plan.set_stoppable(job->node);
+    if (!stoppable) REQUIRE(active_.insert(job->address).second);  // The single flight.
+    running_.push_back({std::move(*job), stoppable});
+  }
+
+  void report(Running run) {
+    const NodeId node = run.job.node;
+    active_.erase(run.job.address);
+    if (f_.plan.forgotten(node) || pick(6) == 0) return f_.plan.fail(node, Error(Errc::function_failed));
+    if (pick(2) == 0) {
+      f_.plan.pin(node);
+      pinned_.push_back(node);
+    }
+    f_.complete(run.job);
+  }
+
+  /// What the value of this name has to be.
+  std::string expected(const std::string& name) {
+    if (!f_.graph.at(name)) return name;
+    std::string& known = values_[name];
+    if (known.empty()) {
+      std::string text = name + "(";
+      for (const std::string& input : *f_.graph.at(name)) text += expected(input);
+      known = text + ")";
+    }
+    return known;
+  }
+
+  void check() {
+    for (const Plan::Finished& one : f_.plan.take_finished()) {
+      const auto request = open_.find(one.request);
+      REQUIRE(request != open_.end());  // Known, not dropped, and not finished before.
+      REQUIRE(one.target == f_.address(request->second));
+      if (one.value) REQUIRE(as_text(*one.value) == expected(request->second));
+      if (!one.error && !one.value) REQUIRE_FALSE(f_.graph.at(request->second));
+      open_.erase(request);
+    }
+    for (const NodeId node : f_.plan.take_abandoned()) {
+      const auto is_it = [&](const Running& run) { return run.job.node == node && run.stoppable; };
+      REQUIRE(std::any_of(running_.begin(), running_.end(), is_it));
+    }
+  }
+
+  std::mt19937_64 random_;
+  PlanFixture f_;
+  std::vector<std::string> names_;
+  std::map<RequestId, std::string> open_;
+  std::vector<Plan::Expansion> expanding_;
+  std::vector<Running> running_;
+  std::vector<NodeId> pinned_;
+  std::set<Address> active_;  // Plain functions that run.
+  std::map<std::string, std::string> values_;
+  RequestId last_request_ = 0;
+};
+
+TEST_CASE("plan: whatever the order of answers, drops and failures, a request ends once and nothing is left") {
+  for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
+    INFO("seed " << seed);
+    PlanModel(seed).run();
+  }
+}
+
+}  // namespace
+}  // namespace deriva::test

@@ -1,0 +1,214 @@
+#include <deriva/dag/persistent_dag.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <random>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/catch.hpp"
+#include "unit/dag/persistent_fixture.hpp"
+
+// Processes that end at any moment, and several at once. They are forked before this one opens anything: a fork of an
+// open environment cannot use it.
+
+namespace {
+
+using deriva::DagSnapshot;
+using deriva::Environment;
+using deriva::Result;
+using deriva::test::GraphDirectory;
+using deriva::test::Key8;
+using deriva::test::make_key;
+using Dag = deriva::PersistentDag<Key8>;
+using Entry = std::pair<Key8, std::vector<Key8>>;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// The n-th entry: the same in every process.
+Entry entry(std::uint64_t n) {
+  std::mt19937_64 random(n);
+  std::vector<Key8> inputs;
+  if (n > 0) inputs.push_back(make_key<Key8>(n - 1 - random() % std::min<std::uint64_t>(n, 300)));
+  if (n % 3 == 0) inputs.push_back(make_key<Key8>(1'000'000 + n % 5));
+  if (n > 0 && n % 4 == 0) inputs.push_back(make_key<Key8>(random() % n));
+  return {make_key<Key8>(n), inputs};
+}
+
+std::vector<Entry> entries(std::uint64_t begin, std::uint64_t end) {
+  std::vector<Entry> list;
+  for (std::uint64_t n = begin; n < end; ++n) list.push_back(entry(n));
+  return list;
+}
+
+Dag open_small(Environment& environment) {
+  deriva::PersistentDagOptions options;
+  options.tail_nodes = 256;
+  return Dag::open(environment, options).value();
+}
+
+/// A number that parent and children see.
+class Shared {
+ public:
+  Shared()
+      : at_(::mmap(nullptr, sizeof(std::atomic<std::uint64_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                   0)) {
+    REQUIRE(at_ != MAP_FAILED);
+    new (at_) std::atomic<std::uint64_t>(0);
+  }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+  ~Shared() { ::munmap(at_, sizeof(std::atomic<std::uint64_t>)); }
+  std::atomic<std::uint64_t>& operator*() const { return *static_cast<std::atomic<std::uint64_t>*>(at_); }
+
+ private:
+  void* at_;
+};
+
+template <class Work>
+pid_t start(Work work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int code = 1;
+    try {
+      code = work();
+    } catch (...) {
+    }
+    ::_exit(code);
+  }
+  REQUIRE(child > 0);
+  return child;
+}
+
+bool succeeded(pid_t child) {
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// Inserts for ever, and says how far it is sure to have come.
+int insert_for_ever(const GraphDirectory& directory, std::uint64_t seed, std::atomic<std::uint64_t>& acknowledged) {
+  Environment environment = deriva::test::open_environment(directory);
+  Dag dag = open_small(environment);
+  std::mt19937_64 random(seed);
+  for (std::uint64_t n = dag.size();;) {
+    const std::uint64_t end = n + 1 + random() % (random() % 4 == 0 ? 600 : 30);
+    if (!dag.insert_many(entries(n, end))) return 2;
+    n = end;
+    acknowledged = n;
+    if (random() % 40 == 0 && !dag.compact()) return 3;
+    if (random() % 60 == 0 && !dag.rebuild_indexes()) return 4;
+  }
+}
+
+std::string wrong_after(const GraphDirectory& directory, std::uint64_t acknowledged) {
+  Environment environment = deriva::test::open_environment(directory);
+  const Dag dag = open_small(environment);
+  if (const auto checked = dag.check(); !checked) return checked.error().message();
+  const std::uint64_t size = dag.size();
+  if (size < acknowledged) return "acknowledged entries are lost";
+  const auto same = dag.snapshot([&](const DagSnapshot<Key8>& at) -> Result<bool> {
+    for (std::uint64_t n = 0; n < size; ++n) {
+      const auto [key, inputs] = entry(n);
+      if (at.inputs(key).value() != inputs) return false;
+    }
+    return true;
+  });
+  return same && *same ? "" : "an entry has other inputs";
+}
+
+}  // namespace
+
+TEST_CASE("a killed writer leaves a graph that is wrong or lost", "[dag][crash]") {
+  const std::uint64_t cycles = from_environment("DERIVA_KILL_CYCLES", 20);
+  std::mt19937_64 random(1);
+  for (std::uint64_t cycle = 0; cycle < cycles;) {
+    const GraphDirectory directory;
+    const Shared acknowledged;
+    for (int times = 0; times < 6 && cycle < cycles; ++times, ++cycle) {
+      const pid_t child = start([&] { return insert_for_ever(directory, random() + cycle, *acknowledged); });
+      // Not sooner than after some commits, so that a slow machine does not only test opening.
+      const std::uint64_t wanted = *acknowledged + random() % 3'000;
+      int status = 0;
+      while (*acknowledged < wanted && ::waitpid(child, &status, WNOHANG) == 0) ::usleep(200);
+      ::usleep(static_cast<useconds_t>(random() % 2'000));
+      REQUIRE(::kill(child, SIGKILL) == 0);
+      ::waitpid(child, &status, 0);
+      CAPTURE(cycle);
+      REQUIRE(WIFSIGNALED(status));
+      REQUIRE(wrong_after(directory, *acknowledged) == "");
+    }
+  }
+}
+
+TEST_CASE("2 writers and 4 readers in processes of their own disagree", "[dag][crash]") {
+  const auto period = std::chrono::milliseconds(1'000 * from_environment("DERIVA_SOAK_SECONDS", 1));
+  const GraphDirectory directory;
+  const Shared inserted;
+  const Shared stop;
+  std::vector<pid_t> children;
+  for (std::uint64_t n = 0; n < 2; ++n) {
+    children.push_back(start([&, n] {
+      Environment environment = deriva::test::open_environment(directory);
+      Dag dag = open_small(environment);
+      std::mt19937_64 random(n);
+      for (std::uint64_t round = 0; *stop == 0; ++round) {
+        std::vector<Entry> list;
+        for (std::uint64_t i = 0; i < 1 + random() % 100; ++i) {
+          const std::uint64_t key = 2 * (*inserted)++ + n;
+          std::vector<Key8> inputs = {make_key<Key8>(5'000'000)};
+          if (key > 10) inputs.push_back(make_key<Key8>(key - 1 - random() % 10));
+          list.emplace_back(make_key<Key8>(key), std::move(inputs));
+        }
+        if (!dag.insert_many(list)) return 2;
+        if (random() % 8 == 0 && !dag.force_remove(list[0].first)) return 3;
+        if (random() % 100 == 0 && !dag.compact()) return 4;
+      }
+      return 0;
+    }));
+  }
+  for (std::uint64_t n = 0; n < 4; ++n) {
+    children.push_back(start([&, n] {
+      Environment environment = deriva::test::open_environment(directory);
+      const Dag dag = open_small(environment);
+      std::mt19937_64 random(n);
+      while (*stop == 0) {
+        const auto seen = dag.snapshot([&](const DagSnapshot<Key8>& at) -> Result<bool> {
+          const Key8 key = make_key<Key8>(random() % (2 * *inserted + 1));
+          bool good = true;
+          (void)at.for_each_input(key, [&](Key8 input) {
+            bool back = false;
+            (void)at.for_each_dependent(input, [&](Key8 other) { return back = other == key, !back; });
+            return good = back;
+          });
+          (void)at.for_each_dependent(key, [&](Key8 dependent) {
+            bool forward = false;
+            (void)at.for_each_input(dependent, [&](Key8 input) { return forward = input == key, !forward; });
+            return good = good && forward;
+          });
+          return good;
+        });
+        if (!seen || !*seen) return 2;
+      }
+      return 0;
+    }));
+  }
+  ::usleep(static_cast<useconds_t>(std::chrono::microseconds(period).count()));
+  *stop = 1;
+  int failed = 0;
+  for (const pid_t child : children) failed += succeeded(child) ? 0 : 1;
+  REQUIRE(failed == 0);
+  Environment environment = deriva::test::open_environment(directory);
+  REQUIRE(open_small(environment).check());
+}
