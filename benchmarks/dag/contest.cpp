@@ -1,0 +1,195 @@
+#include "dag/contest.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <random>
+#include <span>
+
+#include "support/scratch.hpp"
+
+namespace bench {
+namespace {
+
+using deriva::Address;
+namespace fs = std::filesystem;
+
+constexpr std::size_t large_batch = 10'000;
+constexpr std::size_t slices = 4;
+
+fs::path fresh(const fs::path& directory) {
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  fs::permissions(directory, fs::perms::owner_all);
+  return directory;
+}
+
+}  // namespace
+
+Sizes::Sizes(std::size_t recipes)
+    : fill(recipes),
+      single(std::clamp<std::size_t>(recipes / 400 * 4, 400, 4'000)),
+      hundreds(std::clamp<std::size_t>(recipes / 20 / 400 * 400, 2'000, 40'000)),
+      large(std::clamp<std::size_t>(recipes / 4 / 40'000 * 40'000, 40'000, 200'000)),
+      tail(2'500) {}
+
+/// One engine in one round.
+class Contest::Contender {
+ public:
+  Contender(const EngineKind& kind, const Sizes& sizes, const Workload& workload, const fs::path& memory,
+            const fs::path& disk, Samples& samples)
+      : kind_(kind), sizes_(sizes), workload_(workload), memory_(memory), disk_(disk), samples_(samples) {}
+
+  void fill() {
+    engine_ = kind_.open(fresh(memory_.path() / "graph"), Commits::relaxed);
+    std::vector<double> times;
+    in_batches(workload_.entries(0, sizes_.fill), large_batch,
+               [&](std::span<const Entry> batch) { times.push_back(nanoseconds([&] { engine_->insert(batch); })); });
+    double total = 0;
+    for (const double time : times) total += time;
+    add("fill", rate(sizes_.fill, total));
+    add("p99/median", percentile(times, 0.99) / median(times));
+  }
+
+  /// Brings the graph to the disk; measures how large it is there, and how large when packed.
+  void settle() {
+    const fs::path directory = fresh(disk_.path() / "graph");
+    if (!kind_.on_disk) return keep_entries(directory, workload_.entries(0, sizes_.fill));
+    engine_.reset();
+    const DiskUsage usage = kind_.disk(memory_.path() / "graph");
+    add("file", per_recipe(usage.file));
+    add("live", per_recipe(usage.live));
+    copy_flushed(memory_.path() / "graph", directory);
+    const bool packed = kind_.open(memory_.path() / "graph", Commits::relaxed)->compact();
+    if (packed) add("compacted", per_recipe(kind_.disk(memory_.path() / "graph").live));
+    fs::remove_all(memory_.path() / "graph");
+    engine_ = kind_.open(directory, Commits::durable);
+  }
+
+  /// A slice of the durable inserts.
+  void commit(const std::string& measure, std::size_t batch, std::size_t first, std::size_t count) {
+    if (!kind_.on_disk) return;
+    commit_time_ += nanoseconds([&] {
+      in_batches(workload_.entries(first, count), batch, [&](std::span<const Entry> part) { engine_->insert(part); });
+    });
+    commit_count_ += count;
+    if (++commit_slices_ < slices) return;
+    add(measure, rate(commit_count_, commit_time_));
+    commit_time_ = 0;
+    commit_count_ = commit_slices_ = 0;
+  }
+
+  void ask() {
+    constexpr std::size_t questions = 20'000;
+    std::mt19937_64 random(3);
+    std::vector<const Entry*> asked(questions);
+    for (const Entry*& entry : asked) entry = &workload_.entries()[1 + random() % (sizes_.fill - 1)];
+    std::size_t expected = 0;
+    for (const Entry* entry : asked) expected += entry->second.size();
+    const auto measure = [&](const std::string& name, const auto& question) {
+      std::size_t found = 0;
+      for (std::size_t i = 0; i < questions / 10; ++i) question(asked[i]->first);  // the first ones find cold caches
+      add(name, nanoseconds([&] {
+                  for (const Entry* entry : asked) found += question(entry->first);
+                }) / questions);
+      return found;
+    };
+    require(measure("inputs", [&](const Address& key) { return engine_->inputs(key); }) == expected,
+            kind_.name + " lost inputs");
+    if (!kind_.walks) return;
+    require(measure("dependents", [&](const Address& key) { return engine_->dependents(key); }) > questions,
+            kind_.name + " lost dependents");
+  }
+
+  /// Walks twice, of which the second counts; what the engines found is to be the same.
+  void walk(std::map<std::string, std::size_t>& found) {
+    if (!kind_.walks) return;
+    const auto measure = [&](const std::string& name, const std::function<std::size_t()>& walk) {
+      const std::size_t nodes = walk();
+      add(name, rate(nodes, nanoseconds([&] { require(walk() == nodes, kind_.name + " changed its mind: " + name); })));
+      const std::size_t expected = found.try_emplace(kind_.on_disk ? name : name + " in memory", nodes).first->second;
+      require(nodes > 0 && nodes == expected, kind_.name + " visited another number of nodes: " + name);
+    };
+    const Address middle = workload_.entries()[sizes_.fill / 2].first;
+    measure(engine_->orders_all() ? "order" : "part of the order", [&] { return engine_->topological_order(); });
+    measure("hub", [&] { return engine_->transitive_dependents(workload_.hub()); });
+    measure("middle", [&] { return engine_->transitive_dependents(middle); });
+  }
+
+  void open() {
+    if (kind_.on_disk) added_ += fill_tail(*engine_, workload_.entries(sizes_.total() - sizes_.tail, sizes_.tail));
+    engine_.reset();
+    const Entry& question = workload_.entries()[sizes_.fill / 2];
+    const Cold cold = open_cold(kind_, disk_.path() / "graph", question, workload_.hub());
+    add("open", cold.open_ns);
+    add("private", cold.private_bytes);
+    add("private after walks", cold.private_after_walks);
+    add("mapped", cold.mapped_bytes);
+  }
+
+  void remove() {
+    if (!kind_.on_disk) return;
+    engine_ = kind_.open(disk_.path() / "graph", Commits::durable);
+    std::vector<Address> keys;
+    const std::size_t present = sizes_.total() - sizes_.tail + added_;
+    for (std::size_t i = 0; i < sizes_.fill / 10; ++i) keys.push_back(workload_.entries()[present - 1 - i].first);
+    add("remove", rate(keys.size(), nanoseconds([&] { engine_->remove(keys); })));
+    engine_.reset();
+  }
+
+ private:
+  void add(const std::string& measure, double value) { samples_.add(kind_.name, measure, value); }
+  [[nodiscard]] double per_recipe(double bytes) const { return bytes / static_cast<double>(sizes_.fill); }
+
+  const EngineKind& kind_;
+  const Sizes& sizes_;
+  const Workload& workload_;
+  Scratch memory_;
+  Scratch disk_;
+  Samples& samples_;
+  std::unique_ptr<Engine> engine_;
+  double commit_time_ = 0;
+  std::size_t commit_count_ = 0;
+  std::size_t commit_slices_ = 0;
+  std::size_t added_ = 0;
+};
+
+Contest::Contest(const Options& options, std::vector<EngineKind> kinds, std::size_t recipes)
+    : options_(options), kinds_(std::move(kinds)), sizes_(recipes), workload_(Workload::Options{sizes_.total()}) {}
+
+Contest::~Contest() = default;
+
+void Contest::run(std::size_t rounds) {
+  for (std::size_t round = 0; round < rounds; ++round) run_round();
+}
+
+void Contest::run_round() {
+  const fs::path memory = memory_directory(room_for(sizes_.total(), kinds_.size()), options_.scratch);
+  std::vector<std::unique_ptr<Contender>> contenders;
+  for (const EngineKind& kind : kinds_) {
+    contenders.push_back(std::make_unique<Contender>(kind, sizes_, workload_, memory, options_.scratch, samples_));
+  }
+  const auto each = [&](const std::function<void(Contender&)>& part) {
+    std::vector<std::function<void()>> calls;
+    for (const auto& contender : contenders) calls.emplace_back([&] { part(*contender); });
+    take_turns(1, calls, ++turn_);
+  };
+  each([](Contender& contender) { contender.fill(); });
+  each([](Contender& contender) { contender.settle(); });
+  std::size_t first = sizes_.fill;
+  const auto commits = [&](const std::string& measure, std::size_t batch, std::size_t count) {
+    for (std::size_t slice = 0; slice < slices; ++slice, first += count / slices) {
+      each([&](Contender& contender) { contender.commit(measure, batch, first, count / slices); });
+    }
+  };
+  commits("sync1", 1, sizes_.single);
+  commits("sync100", 100, sizes_.hundreds);
+  commits("sync10k", large_batch, sizes_.large);
+  each([](Contender& contender) { contender.ask(); });
+  std::map<std::string, std::size_t> found;
+  each([&](Contender& contender) { contender.walk(found); });
+  each([](Contender& contender) { contender.open(); });
+  each([](Contender& contender) { contender.remove(); });
+}
+
+}  // namespace bench

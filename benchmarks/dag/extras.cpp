@@ -1,0 +1,139 @@
+#include "dag/extras.hpp"
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <deriva/dag/persistent_dag.hpp>
+#include <deriva/storage/environment.hpp>
+
+#include "dag/contest.hpp"
+#include "support/micro.hpp"
+#include "support/scratch.hpp"
+
+namespace bench {
+namespace {
+
+using deriva::Address;
+namespace fs = std::filesystem;
+
+constexpr std::size_t batch = 10'000;
+const std::string ours = "deriva";
+
+fs::path fresh(const fs::path& directory) {
+  fs::remove_all(directory);
+  fs::create_directories(directory);
+  fs::permissions(directory, fs::perms::owner_all);
+  return directory;
+}
+
+/// Fills an engine with entries; returns the time of it, in ns.
+double fill(const EngineKind& kind, const fs::path& directory, std::span<const Entry> entries) {
+  const auto engine = kind.open(fresh(directory), Commits::relaxed);
+  return nanoseconds([&] { in_batches(entries, batch, [&](std::span<const Entry> part) { engine->insert(part); }); });
+}
+
+void measure_open_at(const Options& options, Report& report, const std::string& id, std::size_t n) {
+  constexpr std::size_t tail = 2'500;
+  const std::vector<EngineKind> kinds{deriva_engine(), raw_lmdb_engine(), unordered_map_engine()};
+  const Workload workload(Workload::Options{n + tail});
+  const Scratch scratch(options.scratch);
+  const Entry& question = workload.entries()[n / 2];
+  Samples samples;
+  std::vector<std::function<void()>> turns;
+  for (const EngineKind& kind : kinds) {
+    const fs::path directory = scratch.path() / kind.name;
+    if (kind.on_disk) {
+      static_cast<void>(fill(kind, directory, workload.entries(0, n)));
+      static_cast<void>(fill_tail(*kind.open(directory, Commits::relaxed), workload.entries(n, tail)));
+    } else {
+      keep_entries(fresh(directory), workload.entries(0, n));
+    }
+    turns.emplace_back([&kind, &samples, directory, &question, &workload] {
+      samples.add(kind.name, "open", open_cold(kind, directory, question, workload.hub()).open_ns);
+    });
+  }
+  take_turns(options.repetitions, turns);
+  const std::string raw = kinds[1].name;
+  report.add({id, samples.median(ours, "open"), Unit::nanoseconds, 200'000, Better::lower, raw + " open + get",
+              samples.median(raw, "open"), n});
+  report.add(
+      {id + ".vs_raw", samples.ratio(ours, raw, "open"), Unit::factor, 5, Better::lower, raw + " open + get", 1, n});
+  report.add({id + ".vs_rebuild", samples.ratio(kinds[2].name, ours, "open"), Unit::factor,
+              n == 1'000'000 ? std::optional<double>(5'000) : std::nullopt, Better::higher,
+              "unordered_map, filled from a file", 1, n});
+}
+
+}  // namespace
+
+void measure_open(const Options& options, Report& report, std::size_t n) {
+  const std::map<std::size_t, std::string> ids{
+      {100'000, "dag.open.100k"}, {1'000'000, "dag.open.1m"}, {10'000'000, "dag.open.10m"}};
+  for (const auto& [size, id] : ids) {
+    if (size <= n) measure_open_at(options, report, id, size);
+  }
+  report.note(
+      "dag.open: a new process each time that opens and asks for the inputs of one key, timed inside; its pages "
+      "are in the page cache; the unmerged tail is full");
+}
+
+void measure_unusual_inserts(const Options& options, Report& report, std::size_t n) {
+  const Workload with_hub(Workload::Options{n});
+  const Workload without_hub(Workload::Options{n, 2, false});
+  const std::vector<Entry> shuffled = with_hub.shuffled(1'000);
+  const EngineKind kind = deriva_engine();
+  const Scratch scratch(memory_directory(room_for(n, 1), options.scratch));
+  const fs::path directory = scratch.path() / "graph";
+  Samples samples;
+  const auto turn = [&](const std::string& name, std::span<const Entry> entries) {
+    return [&, name, entries] {
+      samples.add(name, "insert", fill(kind, directory, entries) / static_cast<double>(entries.size()));
+    };
+  };
+  take_turns(options.repetitions,
+             {turn("hub", with_hub.entries()), turn("plain", without_hub.entries()), turn("late", shuffled)});
+  report.add({"dag.insert.hub.vs_plain", samples.ratio("hub", "plain", "insert"), Unit::factor, 1.1, Better::lower,
+              "a graph without a hub", 1, n});
+  report.add({"dag.insert.late", 1e9 / samples.median("late", "insert"), Unit::per_second, 250'000, Better::higher,
+              "inputs first", 1e9 / samples.median("hub", "insert"), n});
+  report.note(
+      "dag.insert.hub and .late: batches of 10,000 in a file system in memory; late: recipes shuffled within "
+      "1,000, so that inputs arrive after what depends on them");
+}
+
+void measure_readers(const Options& options, Report& report, std::size_t n) {
+  const Workload workload(Workload::Options{n});
+  const Scratch scratch(options.scratch);
+  const EngineKind kind = deriva_engine();
+  static_cast<void>(fill(kind, scratch.path() / "graph", workload.entries()));
+  deriva::Environment environment = deriva::Environment::open(scratch.path() / "graph").value();
+  const auto dag = deriva::PersistentDag<>::open(environment).value();
+  Micro micro;
+  const auto ask = [&](benchmark::State& state) {
+    std::mt19937_64 random(static_cast<std::uint64_t>(state.thread_index()) + 1);
+    std::size_t lost = 0;
+    for (auto _ : state) {
+      const Entry& entry = workload.entries()[random() % n];
+      std::size_t inputs = 0;
+      const bool known = dag.for_each_input(entry.first, [&](const Address&) { return ++inputs, true; }).value();
+      lost += known && inputs == entry.second.size() ? 0U : 1U;
+    }
+    if (lost != 0) state.SkipWithError("inputs are missing");
+  };
+  micro.add("one", ask);
+  micro.add("two", ask, 2);
+  micro.add("size", [&](benchmark::State& state) {
+    std::uint64_t different = 0;
+    for (auto _ : state) different += dag.size() == n ? 0U : 1U;
+    if (different != 0) state.SkipWithError("the size is wrong");
+  });
+  const auto times = micro.run(options.repetitions);
+  report.add({"dag.readers.two_vs_one", times.at("one") / times.at("two"), Unit::factor, 1.8, Better::higher,
+              "one reader thread", 1, n});
+  report.add(
+      {"dag.inputs.visited", times.at("one"), Unit::nanoseconds, std::nullopt, Better::lower, "", std::nullopt, n});
+  report.add({"dag.size", times.at("size"), Unit::nanoseconds, std::nullopt, Better::lower, "", std::nullopt, n});
+}
+
+}  // namespace bench
