@@ -31,12 +31,4 @@ Error edge_count_error(std::uint64_t forward, std::uint64_t reverse) {
   return {Errc::corrupted, fmt::format("the graph has {} edges from inputs, but {} to dependents", forward, reverse)};
 }
 
-Error entry_size_error(BytesView key, std::size_t bytes) {
-  return {Errc::corrupted, fmt::format("the entry of {} has {} bytes, which are not whole keys", to_hex(key), bytes)};
-}
-
-Error key_size_error(std::uint64_t stored, std::uint64_t wanted) {
-  return {Errc::format_mismatch, fmt::format("the graph has keys of {} bytes, not of {}", stored, wanted)};
-}
-
 }  // namespace deriva::detail

@@ -20,8 +20,6 @@ Error dependents_error(BytesView key, std::uint64_t dependents);
 Error cycle_error(BytesView key, std::size_t steps);
 Error edge_error(BytesView input, BytesView dependent);
 Error edge_count_error(std::uint64_t forward, std::uint64_t reverse);
-Error entry_size_error(BytesView key, std::size_t bytes);
-Error key_size_error(std::uint64_t stored, std::uint64_t wanted);
 
 /// The error with the key in it, where keys are addresses.
 template <DagKey Key>
