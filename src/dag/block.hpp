@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,12 +27,19 @@ class BlockShape {
   /// The addresses of a block fill an overflow page of LMDB (4,096 bytes less its header) as far as they can.
   static constexpr std::uint32_t page_bytes = 4'080;
 
-  explicit constexpr BlockShape(std::uint32_t key_size) noexcept : key_size_(key_size), nodes_(page_bytes / key_size) {}
+  explicit constexpr BlockShape(std::uint32_t key_size) noexcept
+      : key_size_(key_size),
+        nodes_(page_bytes / key_size),
+        shift_(31 + static_cast<std::uint32_t>(std::bit_width(nodes_))),
+        reciprocal_((std::uint64_t{1} << shift_) / nodes_ + 1) {}
 
   constexpr std::uint32_t key_size() const noexcept { return key_size_; }
   constexpr std::uint32_t nodes() const noexcept { return nodes_; }
-  constexpr std::uint32_t block_of(Id id) const noexcept { return id / nodes_; }
-  constexpr std::uint32_t slot_of(Id id) const noexcept { return id % nodes_; }
+  /// `id / nodes()`, by multiplication: exact for all ids below `max_nodes`.
+  constexpr std::uint32_t block_of(Id id) const noexcept {
+    return static_cast<std::uint32_t>((id * reciprocal_) >> shift_);
+  }
+  constexpr std::uint32_t slot_of(Id id) const noexcept { return id - first_of(block_of(id)); }
   constexpr Id first_of(std::uint32_t block) const noexcept { return block * nodes_; }
   /// Blocks needed for ids below `end`.
   constexpr std::uint32_t blocks_for(Id end) const noexcept { return (end + nodes_ - 1) / nodes_; }
@@ -43,6 +52,8 @@ class BlockShape {
  private:
   std::uint32_t key_size_;
   std::uint32_t nodes_;
+  std::uint32_t shift_;
+  std::uint64_t reciprocal_;
 };
 
 /// Lists whose encoding is longer than this are kept outside their block, so that a block stays small.
@@ -118,6 +129,21 @@ class BlockView {
     }
   }
 
+  /// Where the lists of eight neighbours start, as far as they exist; for `open_list`.
+  void starts_of_group(std::uint32_t group, std::array<const std::uint8_t*, 8>& starts) const {
+    const std::uint8_t* at = start_of_group(group);
+    const std::uint32_t size = std::min(8U, count_ - 8 * group);
+    starts[0] = at;
+    for (std::uint32_t i = 1; i < size; ++i) {
+      skip_list(at);
+      starts[i] = at;
+    }
+  }
+  EncodedList open_list(const std::uint8_t* at) const {
+    const std::uint32_t tag = read_varint(at, end_);
+    return {at, end_, tag >> 1U, (tag & 1U) != 0};
+  }
+
   const std::uint8_t* list_start(std::uint32_t slot) const {
     const std::uint8_t* at = start_of_group(slot / 8);
     for (std::uint32_t skip = slot % 8; skip > 0; --skip) skip_list(at);
@@ -138,10 +164,6 @@ class BlockView {
     std::memcpy(&offset, bytes_ + 4 + 2 * groups_ + 2 * std::size_t{group}, sizeof(offset));
     if (lists_ + offset > end_) throw_corrupted("an offset points out of its block");
     return lists_ + offset;
-  }
-  EncodedList open_list(const std::uint8_t* at) const {
-    const std::uint32_t tag = read_varint(at, end_);
-    return {at, end_, tag >> 1U, (tag & 1U) != 0};
   }
   void skip_numbers(const std::uint8_t*& at, std::uint32_t count) const {
     while (count > 0) {

@@ -14,6 +14,8 @@ class EdgeMap {
  public:
   bool empty() const noexcept { return edges_.empty(); }
   void clear() noexcept;
+  /// Makes room for so many edges at once.
+  void reserve(std::size_t edges);
 
   /// All edges of a dependent are added in one go; repetitions are left out.
   void add(Id input, Id dependent);
@@ -22,11 +24,7 @@ class EdgeMap {
 
   template <class Visit>
   bool for_each(Id input, Visit&& visit) const {
-    if (slots_.empty()) return true;
-    for (std::uint32_t at = slots_[slot_of(input)].first; at != none; at = edges_[at].next) {
-      if (!visit(edges_[at].dependent)) return false;
-    }
-    return true;
+    return slots_.empty() || for_each_in(slots_[slot_of(input)], visit);
   }
 
   /// Appends every edge as `input << 32 | dependent`, in no order.
@@ -36,13 +34,21 @@ class EdgeMap {
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   struct Edge {
     Id dependent;
-    std::uint32_t next;
+    std::uint32_t next;  // the last one of an input leads to its first
   };
   struct Slot {
     Id input = none;
-    std::uint32_t first = none;
     std::uint32_t last = none;
   };
+
+  template <class Visit>
+  bool for_each_in(const Slot& slot, Visit&& visit) const {
+    if (slot.last == none) return true;
+    for (std::uint32_t at = edges_[slot.last].next;; at = edges_[at].next) {
+      if (!visit(edges_[at].dependent)) return false;
+      if (at == slot.last) return true;
+    }
+  }
 
   std::size_t slot_of(Id input) const noexcept {
     const std::size_t mask = slots_.size() - 1;
@@ -50,9 +56,9 @@ class EdgeMap {
     while (slots_[at].input != input && slots_[at].input != none) at = (at + 1) & mask;
     return at;
   }
-  void grow();
+  void resize(std::size_t slots);
 
-  std::vector<Slot> slots_;  // a power of two, at most half used
+  std::vector<Slot> slots_;  // a power of two, at most three quarters used
   std::vector<Edge> edges_;
   std::size_t inputs_ = 0;
 };

@@ -96,7 +96,8 @@ void check_index(GraphView& view, Expected& expected) {
 void read_near(GraphView& view, Values& out) {
   const BlockShape& shape = view.shape();
   for (std::uint32_t number = 0; shape.first_of(number) < view.state().merged; ++number) {
-    const std::optional<BytesView> bytes = view.near_bytes(number);
+    // Not what the session remembers of them.
+    const std::optional<BytesView> bytes = get(view.transaction(), view.tables().near, number);
     require(bytes.has_value(), "a block of near edges is missing");
     const BlockView block(shape, *bytes);
     require(block.count() == shape.nodes(), "a block of near edges lacks nodes");

@@ -1,38 +1,18 @@
 #include "dag/graph_state.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <random>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "storage/environment_impl.hpp"
 
 namespace deriva::detail::graph {
 
 namespace {
-
-Result<MDB_dbi> open_table(Environment& environment, const std::string& name) {
-  return environment.impl().table(name, MDB_INTEGERKEY, 0);
-}
-
-Result<TableSet> open_set(Environment& environment, const std::string& prefix, const std::string& suffix) {
-  TableSet set{};
-  const struct {
-    const char* name;
-    MDB_dbi* handle;
-  } wanted[] = {{"nodes.", &set.nodes},
-                {"lists.", &set.lists},
-                {"near.", &set.near},
-                {"index.", &set.index},
-                {"index_recent.", &set.index_recent},
-                {"reverse.", &set.reverse},
-                {"reverse_recent.", &set.reverse_recent}};
-  for (const auto& [name, handle] : wanted) {
-    const Result<MDB_dbi> opened = open_table(environment, prefix + name + suffix);
-    if (!opened) return opened.error();
-    *handle = *opened;
-  }
-  return set;
-}
 
 bool has_table(const ReadTransaction& transaction, const std::string& name) {
   MDB_dbi names = 0;
@@ -54,13 +34,19 @@ Result<void> refuse_first_format(Environment& environment, const std::string& pr
 
 Result<GraphTables> open_tables(Environment& environment, const std::string& prefix) {
   if (auto usable = refuse_first_format(environment, prefix); !usable) return usable.error();
-  const Result<MDB_dbi> state = open_table(environment, prefix + "state");
-  if (!state) return state.error();
-  const Result<TableSet> first = open_set(environment, prefix, "0");
-  if (!first) return first.error();
-  const Result<TableSet> second = open_set(environment, prefix, "1");
-  if (!second) return second.error();
-  return GraphTables{*state, {*first, *second}};
+  constexpr const char* kinds[] = {"nodes.",        "lists.",   "near.",          "index.",
+                                   "index_recent.", "reverse.", "reverse_recent."};
+  std::vector<std::string> names = {prefix + "state"};
+  for (const char* set : {"0", "1"}) {
+    for (const char* kind : kinds) names.push_back(prefix + kind + set);
+  }
+  const Result<std::vector<MDB_dbi>> opened = environment.impl().tables(names, MDB_INTEGERKEY, 0);
+  if (!opened) return opened.error();
+  const auto set = [](std::span<const MDB_dbi, std::size(kinds)> handles) {
+    return TableSet{handles[0], handles[1], handles[2], handles[3], handles[4], handles[5], handles[6]};
+  };
+  const std::span handles(*opened);
+  return GraphTables{handles[0], {set(handles.subspan<1, std::size(kinds)>()), set(handles.last<std::size(kinds)>())}};
 }
 
 StoredState read_state(MDB_txn* transaction, const GraphTables& tables) {

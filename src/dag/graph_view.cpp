@@ -39,6 +39,7 @@ bool GraphView::refresh() {
   const StoredState stored = read_state(transaction_, tables_);
   if (stored.state.stamp == session_.state.stamp && stored.at == session_.state_at) return true;
   if (stored.state.table_set != session_.state.table_set) close_readers();
+  for (PackedSet::Reader& reader : session_.sets) reader.forget();
   session_.blocks.clear();
   session_.near_blocks.clear();
   session_.open_addresses = nullptr;
@@ -59,7 +60,8 @@ PackedSet::Reader& GraphView::reader(IndexedSet which) {
   } else {
     const TableSet& set = tables();
     const MDB_dbi handles[] = {set.index, set.index_recent, set.reverse, set.reverse_recent};
-    reader = PackedSet::Reader(Cursor(transaction_, handles[position]));
+    const auto memory = staging_ != nullptr ? PackedSet::Reader::Memory::none : PackedSet::Reader::Memory::pages;
+    reader = PackedSet::Reader(Cursor(transaction_, handles[position]), memory);
   }
   return reader;
 }
@@ -87,12 +89,14 @@ void GraphView::update_tail() {
     tail.reset(state().merged);
     session_.tail_generation = state().generation;
     session_.tail_epoch = state().tail_epoch;
+    tail.reserve(state().next - state().merged);
   }
   while (tail.end() < state().next) tail.add(hash(key(tail.end())));
 }
 
 void GraphView::complete_tail_edges() {
   Tail& tail = session_.tail;
+  if (tail.edges.empty()) tail.edges.reserve(std::size_t{2} * (state().next - tail.edges_end));
   while (tail.edges_end < state().next) {
     const std::uint32_t number = shape_.block_of(tail.edges_end);
     const Id first = shape_.first_of(number);

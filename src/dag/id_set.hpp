@@ -37,6 +37,15 @@ class IdSet {
     return fresh;
   }
 
+  std::size_t size() const noexcept {
+    std::size_t count = 0;
+    for (const std::unique_ptr<Chunk>& chunk : chunks_) {
+      if (!chunk) continue;
+      for (const std::uint64_t word : *chunk) count += static_cast<std::size_t>(std::popcount(word));
+    }
+    return count;
+  }
+
   /// The first member that is at least `id`, or `none`.
   Id at_least(Id id) const noexcept {
     std::size_t bit = id % chunk_bits;

@@ -37,7 +37,7 @@ Values take_run(MDB_txn* transaction, Levels& levels, std::uint64_t length) {
   Values run;
   if (length == 0) return run;
   run.reserve(length);
-  PackedSet::Reader reader(Cursor(transaction, levels.recent));
+  PackedSet::Reader reader(Cursor(transaction, levels.recent), PackedSet::Reader::Memory::none);
   const bool ended = reader.for_each(levels.position, PackedSet::last_key, [&](std::uint64_t value) {
     run.push_back(value);
     return run.size() < length;

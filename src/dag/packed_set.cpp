@@ -110,18 +110,43 @@ std::size_t PackedPage::lower_bound(std::uint64_t value) const noexcept {
   return begin;
 }
 
-std::size_t PackedPage::lower_bound_even(std::uint64_t value) const noexcept {
-  if (size_ < 8) return lower_bound(value);
-  const std::uint64_t first = (*this)[0];
-  const std::uint64_t last = (*this)[size_ - 1];
-  if (value <= first) return 0;
-  if (value > last) return size_;
-  const double share = static_cast<double>(value - first) / static_cast<double>(last - first);
-  auto at = static_cast<std::size_t>(share * static_cast<double>(size_ - 1));
-  at = std::min(at, size_ - 1);
+std::size_t PackedPage::lower_bound_even(std::uint64_t value, std::uint64_t low, std::uint64_t high) const noexcept {
+  if (size_ < 8 || value <= low || value >= high) return lower_bound(value);
+  const double share = static_cast<double>(value - low) / static_cast<double>(high - low);
+  std::size_t at = std::min(static_cast<std::size_t>(share * static_cast<double>(size_)), size_ - 1);
   while (at > 0 && (*this)[at - 1] >= value) --at;
   while (at < size_ && (*this)[at] < value) ++at;
   return at;
+}
+
+void PackedSet::Reader::forget() noexcept {
+  keys_.clear();
+  pages_.clear();
+  searches_ = 0;
+}
+
+auto PackedSet::Reader::find(std::uint64_t value) -> std::optional<Place> {
+  if (keys_.empty() && memory_ == Memory::pages) learn_pages();
+  if (keys_.empty()) {
+    const std::optional<TableEntry> entry = cursor_.at_least(value);
+    if (!entry) return std::nullopt;
+    return Place{entry->key, PackedPage(entry->value), 0, false};
+  }
+  const auto found = std::lower_bound(keys_.begin(), keys_.end(), value);
+  if (found == keys_.end()) return std::nullopt;
+  const auto at = static_cast<std::size_t>(found - keys_.begin());
+  return Place{*found, pages_[at], at == 0 ? 0 : keys_[at - 1], true};
+}
+
+// When as much was spent on searches as finding all pages costs.
+void PackedSet::Reader::learn_pages() {
+  constexpr std::size_t pages_per_search = 8;
+  constexpr std::size_t few = 32;
+  if (++searches_ % few != 0 || cursor_.entries() > searches_ * pages_per_search) return;
+  for (std::optional<TableEntry> entry = cursor_.first(); entry; entry = cursor_.next()) {
+    keys_.push_back(entry->key);
+    pages_.emplace_back(entry->value);
+  }
 }
 
 void PackedSet::apply(WriteTransaction& transaction, MDB_dbi table, Sorted add, Sorted remove) {

@@ -25,8 +25,8 @@ class PackedPage {
   }
   /// Position of the first value that is at least `value`.
   std::size_t lower_bound(std::uint64_t value) const noexcept;
-  /// The same, quicker where values are spread evenly, as hashes are.
-  std::size_t lower_bound_even(std::uint64_t value) const noexcept;
+  /// The same, quicker where values are spread evenly from `low` to `high`, as hashes are.
+  std::size_t lower_bound_even(std::uint64_t value, std::uint64_t low, std::uint64_t high) const noexcept;
 
  private:
   const std::byte* data_ = nullptr;
@@ -41,50 +41,74 @@ class PackedSet {
   static constexpr std::size_t page_values = 510;
   static constexpr std::uint64_t last_key = ~std::uint64_t{0};
 
-  /// Reads a set in one transaction.
+  /// Reads a set. As long as the set is the same, a reader that remembers finds out after some searches where all pages
+  /// are, and needs the table no more.
   class Reader {
    public:
+    enum class Memory : std::uint8_t { none, pages };
+
     Reader() = default;
-    explicit Reader(Cursor cursor) noexcept : cursor_(std::move(cursor)) {}
+    Reader(Cursor cursor, Memory memory) noexcept : cursor_(std::move(cursor)), memory_(memory) {}
 
     Cursor& cursor() noexcept { return cursor_; }
+    /// The set may have changed.
+    void forget() noexcept;
 
     /// Calls `visit(std::uint64_t)` for the values from `from` to `to`, both included, until it returns false.
     template <class Visit>
     bool for_each(std::uint64_t from, std::uint64_t to, Visit&& visit) {
-      return scan(
-          from, to, [&](const PackedPage& page) { return page.lower_bound(from); }, visit);
+      const auto start = [from](const Place& place) { return place.page.lower_bound(from); };
+      return scan(from, to, start, visit);
     }
     /// The same for evenly spread values.
     template <class Visit>
     bool for_each_even(std::uint64_t from, std::uint64_t to, Visit&& visit) {
-      return scan(
-          from, to, [&](const PackedPage& page) { return page.lower_bound_even(from); }, visit);
+      const auto start = [from](const Place& place) {
+        const std::size_t size = place.page.size();
+        const std::uint64_t low = place.low_known || size == 0 ? place.low : place.page[0];
+        return place.page.lower_bound_even(from, low,
+                                           place.key == last_key && size > 0 ? place.page[size - 1] : place.key);
+      };
+      return scan(from, to, start, visit);
     }
     bool contains(std::uint64_t value) {
       return !for_each(value, value, [](std::uint64_t) { return false; });
     }
 
    private:
+    /// A page; its values are above `low`, if that is known, and at most `key`.
+    struct Place {
+      std::uint64_t key = 0;
+      PackedPage page;
+      std::uint64_t low = 0;
+      bool low_known = false;
+    };
+
     template <class Start, class Visit>
     bool scan(std::uint64_t from, std::uint64_t to, Start&& start, Visit&& visit) {
-      std::optional<TableEntry> entry = cursor_.at_least(from);
-      if (!entry) return true;
-      PackedPage page(entry->value);
-      for (std::size_t at = start(page);;) {
-        for (; at < page.size(); ++at) {
-          const std::uint64_t value = page[at];
+      std::optional<Place> place = find(from);
+      if (!place) return true;
+      for (std::size_t at = start(*place);;) {
+        for (; at < place->page.size(); ++at) {
+          const std::uint64_t value = place->page[at];
           if (value > to) return true;
           if (!visit(value)) return false;
         }
         // Not by the cursor's position: the visitor may have used it.
-        if (entry->key >= to || !(entry = cursor_.at_least(entry->key + 1))) return true;
-        page = PackedPage(entry->value);
+        if (place->key >= to || !(place = find(place->key + 1))) return true;
         at = 0;
       }
     }
 
+    /// The page in which a value is, if it is anywhere.
+    std::optional<Place> find(std::uint64_t value);
+    void learn_pages();
+
     Cursor cursor_;
+    Memory memory_ = Memory::none;
+    std::size_t searches_ = 0;
+    std::vector<std::uint64_t> keys_;  // of all pages, once they are known
+    std::vector<PackedPage> pages_;
   };
 
   /// Adds and removes values; both lists are sorted and without repetitions; no value is added that is there, none

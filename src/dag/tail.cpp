@@ -1,6 +1,7 @@
 #include "dag/tail.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace deriva::detail::graph {
 
@@ -10,6 +11,14 @@ void Tail::reset(Id first) noexcept {
   hashes_.clear();
   edges.clear();
   edges_end = first;
+}
+
+void Tail::reserve(std::size_t nodes) {
+  hashes_.reserve(nodes);
+  const std::size_t slots = std::bit_ceil(2 * nodes + 1);
+  if (slots <= slots_.size()) return;
+  slots_.assign(slots, 0);
+  for (std::uint32_t node = 0; node < hashes_.size(); ++node) place(node);
 }
 
 void Tail::add(std::uint32_t hash) {

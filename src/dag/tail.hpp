@@ -20,6 +20,8 @@ class Tail {
   Id end() const noexcept { return first_ + static_cast<Id>(hashes_.size()); }
   std::uint32_t hash_of(Id id) const noexcept { return hashes_[id - first_]; }
 
+  /// Makes room for so many nodes at once.
+  void reserve(std::size_t nodes);
   /// Adds the node `end()`.
   void add(std::uint32_t hash);
 

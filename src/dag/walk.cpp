@@ -1,6 +1,7 @@
 #include "dag/walk.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -62,14 +63,14 @@ void sweep_up(GraphView& view, IdSet& reached, Id begin) {
 
 // Looks up the dependents of one node after the other, until so many are known that reading the inputs of all nodes
 // that are left is cheaper.
-void sweep_dependents(GraphView& view, Id root, VisitId visit) {
+void sweep_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit) {
   IdSet reached(view.state().next);
   reached.insert(root);
   std::size_t known = 1;
   for (Id at = root; at != IdSet::none; at = at + 1 < reached.bound() ? reached.at_least(at + 1) : IdSet::none) {
     const std::size_t left = reached.bound() - at;
     const bool few = view.for_each_dependent(at, [&](Id dependent) {
-      known += reached.insert(dependent) ? 1U : 0U;
+      if (reached.insert(dependent)) ++known;
       return known * sweep_worth <= left;
     });
     if (!few) {
@@ -77,13 +78,14 @@ void sweep_dependents(GraphView& view, Id root, VisitId visit) {
       break;
     }
   }
+  expect(reached.size() - 1);
   for (Id at = root; at + 1 < reached.bound();) {
     at = reached.at_least(at + 1);
     if (at == IdSet::none || !visit(at)) return;
   }
 }
 
-void search_dependents(GraphView& view, Id root, VisitId visit) {
+void search_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit) {
   IdSet seen(view.state().next);
   std::vector<Id> order;
   const auto expand = [&](Id id, std::vector<Id>& out) {
@@ -91,6 +93,7 @@ void search_dependents(GraphView& view, Id root, VisitId visit) {
   };
   post_order(seen, root, expand, [&](Id id) { return order.push_back(id), true; });
   order.pop_back();  // the root
+  expect(order.size());
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
     if (!visit(*at)) return;
   }
@@ -101,30 +104,58 @@ void expand_inputs(GraphView& view, Id id, std::vector<Id>& out) {
   view.for_each_input(id, [&](Id input) { return out.push_back(input), true; });
 }
 
+// Where the lists of eight neighbours begin: a walk down needs most of them, and each is found from the one before.
+class NeighbourLists {
+ public:
+  explicit NeighbourLists(GraphView& view) : view_(view) {}
+
+  EncodedList of(Id id) {
+    const std::uint32_t number = view_.shape().block_of(id);
+    const std::uint32_t slot = view_.shape().slot_of(id);
+    if (number != number_ || slot / 8 != group_) {
+      number_ = number;
+      group_ = slot / 8;
+      block_ = view_.block(number);
+      block_.starts_of_group(group_, starts_);
+    }
+    return block_.open_list(starts_[slot % 8]);
+  }
+
+ private:
+  GraphView& view_;
+  std::uint32_t number_ = ~std::uint32_t{0};
+  std::uint32_t group_ = 0;
+  BlockView block_;
+  std::array<const std::uint8_t*, 8> starts_{};
+};
+
 IdSet sweep_needed(GraphView& view, Id target) {
   IdSet reached(target + 1);
   reached.insert(target);
+  NeighbourLists lists(view);
   for (Id at = target; at != IdSet::none; at = at > 0 ? reached.at_most(at - 1) : IdSet::none) {
-    view.for_each_input(at, [&](Id input) { return reached.insert(input), true; });
+    EncodedList list = lists.of(at);
+    view.for_each_input(at, list, [&](Id input) { return reached.insert(input), true; });
   }
   return reached;
 }
 
 }  // namespace
 
-void visit_dependents(GraphView& view, Id root, VisitId visit) {
+void visit_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit) {
   if (view.state().late == 0) {
-    sweep_dependents(view, root, visit);
+    sweep_dependents(view, root, expect, visit);
   } else {
-    search_dependents(view, root, visit);
+    search_dependents(view, root, expect, visit);
   }
 }
 
-void visit_needed(GraphView& view, Id target, VisitId visit) {
+void visit_needed(GraphView& view, Id target, ExpectIds expect, VisitId visit) {
   if (!view.has_entry(target)) return;
   const auto visit_entry = [&](Id id) { return !view.has_entry(id) || visit(id); };
   if (view.state().late == 0) {
     const IdSet reached = sweep_needed(view, target);
+    expect(reached.size());
     for (Id at = reached.at_least(0); at != IdSet::none;
          at = at + 1 < reached.bound() ? reached.at_least(at + 1) : IdSet::none) {
       if (!visit_entry(at)) return;
@@ -148,7 +179,8 @@ std::uint32_t depth(GraphView& view, Id target) {
     });
     return depths.emplace(id, last), true;
   };
-  visit_needed(view, target, visit);
+  auto expect = [&](std::size_t count) { depths.reserve(count); };
+  visit_needed(view, target, expect, visit);
   return last;
 }
 

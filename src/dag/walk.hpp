@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,11 +16,14 @@ namespace deriva::detail::graph {
 /// Called for each node of an answer, in order; returns whether to go on.
 using VisitId = FunctionRef<bool(Id)>;
 
+/// Called once, before the first visit, with the number of visits at most.
+using ExpectIds = FunctionRef<void(std::size_t)>;
+
 /// Visits everything that depends on `root`, without `root`: each once, after those of the set that it depends on.
-void visit_dependents(GraphView& view, Id root, VisitId visit);
+void visit_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit);
 
 /// Visits the entries that `target` needs, inputs before dependents, `target` last. Leaves are left out.
-void visit_needed(GraphView& view, Id target, VisitId visit);
+void visit_needed(GraphView& view, Id target, ExpectIds expect, VisitId visit);
 
 /// Edges on the longest way from `id` down.
 std::uint32_t depth(GraphView& view, Id id);

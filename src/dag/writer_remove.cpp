@@ -78,7 +78,8 @@ void Writer::remove_edges(Id id) {
   inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
   std::vector<std::uint64_t> recent;
   std::vector<std::uint64_t> main;
-  PackedSet::Reader level(Cursor(transaction_->native(), view_->tables().reverse_recent));
+  PackedSet::Reader level(Cursor(transaction_->native(), view_->tables().reverse_recent),
+                          PackedSet::Reader::Memory::none);
   for (const Id input : inputs) {
     if (session_.tail.edges.remove(input, id) || staging_.late_edges.remove(input, id)) continue;
     if (view_->is_near(input, id)) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,8 @@ class Environment::Impl {
   /// The handle of a table, which is created if need be; opened once per process. `value_size`: of a set, else 0.
   /// Errors: `invalid_argument` (inside a transaction; another value size), `format_mismatch` (another kind of table).
   Result<MDB_dbi> table(std::string_view name, unsigned int flags, std::size_t value_size);
+  /// The same for several tables of one kind, in one transaction.
+  Result<std::vector<MDB_dbi>> tables(std::span<const std::string> names, unsigned int flags, std::size_t value_size);
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] const EnvironmentOptions& options() const noexcept { return options_; }
@@ -89,6 +93,8 @@ class Environment::Impl {
   Result<Attempt> attempt();
   Result<MDB_txn*> begin_write();
   Result<Attempt> commit(MDB_txn* native, std::uint64_t changed);
+  Result<std::optional<MDB_dbi>> find_table(std::string_view name, unsigned int flags, std::size_t value_size);
+  Result<void> open_table(WriteTransaction& transaction, TableEntry entry);
   void publish_tables();
   Result<void> run_alone(FunctionRef<Result<void>()> action);
 

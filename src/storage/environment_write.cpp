@@ -179,33 +179,59 @@ Result<MDB_txn*> Environment::Impl::begin_write() {
   }
 }
 
+Result<std::optional<MDB_dbi>> Environment::Impl::find_table(std::string_view name, unsigned int flags,
+                                                             std::size_t value_size) {
+  const std::lock_guard lock(tables_mutex_);
+  const auto found = std::find_if(tables_.begin(), tables_.end(), [&](const auto& one) { return one.name == name; });
+  if (found == tables_.end()) return std::optional<MDB_dbi>();
+  if (found->flags == flags && found->value_size == value_size) return std::optional<MDB_dbi>(found->handle);
+  return Error(Errc::invalid_argument, fmt::format("table {} is in use as another kind of table", name));
+}
+
+Result<void> Environment::Impl::open_table(WriteTransaction& transaction, TableEntry entry) {
+  int failed = mdb_dbi_open(transaction.native(), entry.name.c_str(), entry.flags, &entry.handle);
+  if (failed == MDB_NOTFOUND) {
+    failed = mdb_dbi_open(transaction.native(), entry.name.c_str(), entry.flags | MDB_CREATE, &entry.handle);
+    if (failed == 0) transaction.count_change();
+  }
+  if (!detail::leaves_transaction_usable(failed)) transaction.count_fault(failed);
+  unsigned int stored = 0;
+  if (failed == 0) failed = mdb_dbi_flags(transaction.native(), entry.handle, &stored);
+  if (failed != 0) return detail::lmdb_error(failed, fmt::format("opening table {}", entry.name));
+  if (stored != entry.flags) {
+    return Error(Errc::format_mismatch, fmt::format("table {} is of another kind", entry.name));
+  }
+  opening_.push_back(std::move(entry));
+  return {};
+}
+
 Result<MDB_dbi> Environment::Impl::table(std::string_view name, unsigned int flags, std::size_t value_size) {
-  const auto find = [&]() -> Result<MDB_dbi> {
-    const std::lock_guard lock(tables_mutex_);
-    const auto found = std::find_if(tables_.begin(), tables_.end(), [&](const auto& one) { return one.name == name; });
-    if (found == tables_.end()) return Error(Errc::not_found);
-    if (found->flags == flags && found->value_size == value_size) return found->handle;
-    return Error(Errc::invalid_argument, fmt::format("table {} is in use as another kind of table", name));
-  };
-  Result<MDB_dbi> known = find();
-  if (known || known.error().code() != Errc::not_found) return known;
-  auto open = [&](WriteTransaction& transaction) -> Result<void> {
-    TableEntry entry{std::string(name), 0, flags, value_size};
-    int failed = mdb_dbi_open(transaction.native(), entry.name.c_str(), flags, &entry.handle);
-    if (failed == MDB_NOTFOUND) {
-      failed = mdb_dbi_open(transaction.native(), entry.name.c_str(), flags | MDB_CREATE, &entry.handle);
-      if (failed == 0) transaction.count_change();
+  const std::string names[] = {std::string(name)};
+  const Result<std::vector<MDB_dbi>> handles = tables(names, flags, value_size);
+  if (!handles) return handles.error();
+  return handles->front();
+}
+
+Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const std::string> names, unsigned int flags,
+                                                       std::size_t value_size) {
+  std::vector<MDB_dbi> handles;
+  for (bool opened = false;; opened = true) {
+    handles.clear();
+    for (const std::string& name : names) {
+      const Result<std::optional<MDB_dbi>> known = find_table(name, flags, value_size);
+      if (!known) return known.error();
+      if (*known) handles.push_back(**known);
     }
-    if (!detail::leaves_transaction_usable(failed)) transaction.count_fault(failed);
-    unsigned int stored = 0;
-    if (failed == 0) failed = mdb_dbi_flags(transaction.native(), entry.handle, &stored);
-    if (failed != 0) return detail::lmdb_error(failed, fmt::format("opening table {}", name));
-    if (stored != flags) return Error(Errc::format_mismatch, fmt::format("table {} is of another kind", name));
-    opening_.push_back(std::move(entry));
-    return {};
-  };
-  if (auto done = write(open); !done) return done.error();
-  return find();
+    if (handles.size() == names.size()) return handles;
+    if (opened) return Error(Errc::not_found, "a table that was just opened is not there");
+    auto open = [&](WriteTransaction& transaction) -> Result<void> {
+      for (const std::string& name : names) {
+        if (auto done = open_table(transaction, {name, 0, flags, value_size}); !done) return done;
+      }
+      return {};
+    };
+    if (auto done = write(open); !done) return done.error();
+  }
 }
 
 void Environment::Impl::publish_tables() {

@@ -95,6 +95,10 @@ std::optional<TableEntry> Cursor::first() {
   return move(key, MDB_FIRST);
 }
 
+std::uint64_t Cursor::entries() const {
+  return table_size(mdb_cursor_txn(native_.get()), mdb_cursor_dbi(native_.get())).entries;
+}
+
 std::optional<TableEntry> Cursor::move(MDB_val& key, MDB_cursor_op operation) {
   MDB_val value{};
   const int code = mdb_cursor_get(native_.get(), &key, &value, operation);

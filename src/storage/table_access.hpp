@@ -57,6 +57,8 @@ class Cursor {
   [[nodiscard]] std::optional<TableEntry> at_least(std::uint64_t key);
   [[nodiscard]] std::optional<TableEntry> next();
   [[nodiscard]] std::optional<TableEntry> first();
+  /// How many there are.
+  [[nodiscard]] std::uint64_t entries() const;
 
   explicit operator bool() const noexcept { return native_ != nullptr; }
 

@@ -43,7 +43,7 @@ class DagSnapshot {
   }
 
   Result<std::vector<Key>> direct_dependents(const Key& key) const {
-    return collect([&](auto& add) { return native_.for_each_dependent(detail::key_bytes(key), add); });
+    return collect([&](auto&, auto& add) { return native_.for_each_dependent(detail::key_bytes(key), add); });
   }
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each_dependent(const Key& key, Visitor&& visitor) const {
@@ -52,21 +52,26 @@ class DagSnapshot {
   }
 
   Result<std::vector<Key>> transitive_dependents(const Key& key) const {
-    return collect([&](auto& add) { return native_.for_each_transitive_dependent(detail::key_bytes(key), add); });
+    return collect([&](auto& expect, auto& add) {
+      return native_.for_each_transitive_dependent(detail::key_bytes(key), expect, add);
+    });
   }
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each_transitive_dependent(const Key& key, Visitor&& visitor) const {
     auto visit = on_bytes(visitor);
-    return native_.for_each_transitive_dependent(detail::key_bytes(key), visit);
+    auto expect = [](std::size_t) {};
+    return native_.for_each_transitive_dependent(detail::key_bytes(key), expect, visit);
   }
 
   Result<std::vector<Key>> resolve_order(const Key& target) const {
-    return collect([&](auto& add) { return native_.for_each_in_order(detail::key_bytes(target), add); });
+    return collect(
+        [&](auto& expect, auto& add) { return native_.for_each_in_order(detail::key_bytes(target), expect, add); });
   }
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each_in_order(const Key& target, Visitor&& visitor) const {
     auto visit = on_bytes(visitor);
-    return native_.for_each_in_order(detail::key_bytes(target), visit);
+    auto expect = [](std::size_t) {};
+    return native_.for_each_in_order(detail::key_bytes(target), expect, visit);
   }
 
   Result<std::uint32_t> depth(const Key& key) const { return native_.depth(detail::key_bytes(key)); }
@@ -106,8 +111,9 @@ class DagSnapshot {
   template <class Ask>
   static Result<std::vector<Key>> collect(Ask&& ask) {
     std::vector<Key> keys;
+    auto expect = [&keys](std::size_t count) { keys.reserve(count); };
     auto add = adder(keys);
-    if (const Result<void> asked = ask(add); !asked) return asked.error();
+    if (const Result<void> asked = ask(expect, add); !asked) return asked.error();
     return keys;
   }
 

@@ -90,6 +90,22 @@ TEST_CASE("a block of addresses is more or less than one page", "[dag]") {
   REQUIRE(BlockShape(32).nodes() == 127);
 }
 
+TEST_CASE("an id belongs to another block than division says", "[dag]") {
+  std::minstd_rand generator(1);
+  const auto random = [&] { return static_cast<std::uint32_t>(generator()); };
+  for (std::uint32_t key_size = 8; key_size <= 64; ++key_size) {
+    const BlockShape shape(key_size);
+    for (int i = 0; i < 2'000; ++i) {
+      const std::uint32_t block = random() % (0x7fffffffU / shape.nodes());
+      for (const Id id : {shape.first_of(block), shape.first_of(block) + shape.nodes() - 1, Id{0x7ffffffe}}) {
+        if (shape.block_of(id) != id / shape.nodes() || shape.slot_of(id) != id % shape.nodes()) {
+          FAIL("id " << id << " with keys of " << key_size);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("lists of a block come back changed after appending and replacing", "[dag]") {
   const std::uint32_t key_size = GENERATE(8U, 12U, 32U, 64U);
   std::mt19937 random(key_size);

@@ -42,11 +42,13 @@ class GraphSnapshot {
 
   [[nodiscard]] std::uint64_t size() const noexcept;
   Result<bool> contains(BytesView key) const;
-  /// `begin` is called first with the number of inputs if there is an entry.
+  /// Returns whether there is an entry.
   Result<bool> for_each_input(BytesView key, KeyBytesVisitor visit) const;
   Result<void> for_each_dependent(BytesView key, KeyBytesVisitor visit) const;
-  Result<void> for_each_transitive_dependent(BytesView key, KeyBytesVisitor visit) const;
-  Result<void> for_each_in_order(BytesView target, KeyBytesVisitor visit) const;
+  /// Called once, before the first visit, with the number of visits at most; not at all when that is not known.
+  using Expect = FunctionRef<void(std::size_t)>;
+  Result<void> for_each_transitive_dependent(BytesView key, Expect expect, KeyBytesVisitor visit) const;
+  Result<void> for_each_in_order(BytesView target, Expect expect, KeyBytesVisitor visit) const;
   Result<std::uint32_t> depth(BytesView key) const;
   /// All live entries, inputs before dependents.
   Result<void> for_each_block(KeyBlockVisitor visit) const;
