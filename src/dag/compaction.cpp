@@ -16,15 +16,15 @@ using Values = std::vector<std::uint64_t>;
 // Writes a log from its beginning.
 class LogWriter {
  public:
-  LogWriter(WriteTransaction& transaction, const TableSet& tables, const BlockShape& shape)
-      : transaction_(transaction), tables_(tables), block_(shape) {}
+  LogWriter(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state)
+      : transaction_(transaction), tables_(tables), set_(tables.of(state)), block_(state.shape()) {}
 
   Id next() const noexcept { return next_; }
 
   void append(BytesView key, bool has_entry, std::span<const Id> inputs) {
     keys_.insert(keys_.end(), key.begin(), key.end());
     if (!block_.append(next_, has_entry, inputs)) {
-      put(transaction_, tables_.lists, next_, std::as_bytes(inputs), Place::last);
+      put(transaction_, set_.lists, next_, std::as_bytes(inputs), Place::last);
     }
     ++next_;
     if (block_.full()) flush();
@@ -32,17 +32,19 @@ class LogWriter {
 
   void flush() {
     if (block_.count() == 0) return;
+    if (!block_.full()) return write_open_block(transaction_, tables_, keys_, block_);
     const std::uint64_t key = 2 * std::uint64_t{block_.shape().block_of(next_ - 1)};
     keys_.resize(block_.shape().address_bytes());
-    put(transaction_, tables_.nodes, key, keys_, Place::last);
-    put(transaction_, tables_.nodes, key + 1, block_.bytes(), Place::last);
+    put(transaction_, set_.nodes, key, keys_, Place::last);
+    put(transaction_, set_.nodes, key + 1, block_.bytes(), Place::last);
     keys_.clear();
     block_ = Block(block_.shape());
   }
 
  private:
   WriteTransaction& transaction_;
-  const TableSet& tables_;
+  const GraphTables& tables_;
+  const TableSet& set_;
   Block block_;
   std::vector<std::byte> keys_;
   Id next_ = 0;
@@ -71,10 +73,11 @@ std::vector<Id> order_of_survivors(GraphView& view) {
   return order;
 }
 
-void copy_log(WriteTransaction& transaction, const TableSet& tables, GraphView& view, const std::vector<Id>& order) {
+void copy_log(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, GraphView& view,
+              const std::vector<Id>& order) {
   std::vector<Id> renumbered(view.state().next);
   std::vector<Id> inputs;
-  LogWriter log(transaction, tables, view.shape());
+  LogWriter log(transaction, tables, state);
   for (const Id id : order) {
     inputs.clear();
     view.for_each_input(id, [&](Id input) { return inputs.push_back(renumbered[input]), true; });
@@ -154,7 +157,7 @@ DagCompaction compact(WriteTransaction& transaction, const GraphTables& tables, 
   const std::vector<Id> order = order_of_survivors(view);
   GraphState compacted = state;
   compacted.table_set = 1 - (state.table_set & 1U);
-  copy_log(transaction, tables.of(compacted), view, order);
+  copy_log(transaction, tables, compacted, view, order);
   compacted.next = static_cast<Id>(order.size());
   compacted.unknown = order.size() - state.recipes;
   compacted.dead = 0;

@@ -23,13 +23,30 @@ struct Expected {
   std::uint64_t unknown = 0;
   std::uint64_t dead = 0;
   std::uint64_t inputs = 0;
+  std::uint64_t content = 0;
   bool late = false;
 };
+
+// Of all keys, by id.
+Values read_hashes(GraphView& view) {
+  Values hashes;
+  hashes.reserve(view.state().next);
+  const std::size_t key_size = view.shape().key_size();
+  view.for_each_block(0, [&](std::uint32_t, const std::byte* keys, const BlockView& block) {
+    for (std::size_t slot = 0; slot < block.count(); ++slot) {
+      hashes.push_back(view.wide_hash({keys + slot * key_size, key_size}));
+    }
+    return true;
+  });
+  require(hashes.size() == view.state().next, "a block lacks nodes");
+  return hashes;
+}
 
 Expected read_log(GraphView& view) {
   Expected expected;
   const BlockShape& shape = view.shape();
   const Id next = view.state().next;
+  const Values hashes = read_hashes(view);
   view.for_each_block(0, [&](std::uint32_t number, const std::byte*, const BlockView& block) {
     const Id first = shape.first_of(number);
     require(block.count() == std::min(shape.nodes(), next - first), "a block lacks nodes");
@@ -38,8 +55,10 @@ Expected read_log(GraphView& view) {
       require(slot % 8 != 0 || block.list(slot).at == list.at, "an offset does not point to its list");
       const std::size_t begin = expected.edges.size();
       const bool dead = block.is_dead(slot);
+      EntryDigest digest(hashes[id]);
       view.for_each_input(id, list, [&](Id input) {
         require(input < next && input != id, "an input does not exist");
+        digest.add(hashes[input]);
         expected.late = expected.late || (input > id && !dead);
         if (!dead) expected.edges.push_back(std::uint64_t{input} << 32U | id);
         return true;
@@ -50,12 +69,13 @@ Expected read_log(GraphView& view) {
       }
       require(block.has_entry(slot) || list.count == 0, "a node without an entry has inputs");
       ++(block.has_entry(slot) ? expected.entries : expected.unknown);
+      if (block.has_entry(slot)) expected.content += digest.value();
       expected.inputs += list.count;
       std::sort(expected.edges.begin() + static_cast<std::ptrdiff_t>(begin), expected.edges.end());
       expected.edges.erase(
           std::unique(expected.edges.begin() + static_cast<std::ptrdiff_t>(begin), expected.edges.end()),
           expected.edges.end());
-      if (id < view.state().merged) expected.index.push_back(std::uint64_t{view.hash(view.key(id))} << 32U | id);
+      if (id < view.state().merged) expected.index.push_back(std::uint64_t{KeyHash::folded(hashes[id])} << 32U | id);
     });
     return true;
   });
@@ -150,6 +170,7 @@ void check(GraphView& view) {
   require(expected.unknown == state.unknown, "the number of inputs without an entry is wrong");
   require(expected.dead == state.dead, "the number of removed nodes is wrong");
   require(expected.inputs == state.edges, "the number of edges is wrong");
+  require(expected.content == state.content, "the entries are not those that were inserted");
   require(state.late != 0 || !expected.late, "an edge runs to a later node against what the state says");
   check_index(view, expected);
   check_reverse(view, expected);

@@ -15,18 +15,16 @@ namespace deriva::detail::graph {
 namespace {
 
 bool has_table(const ReadTransaction& transaction, const std::string& name) {
-  MDB_dbi names = 0;
-  if (mdb_dbi_open(transaction.native(), nullptr, 0, &names) != MDB_SUCCESS) return false;
-  MDB_val key{name.size(), const_cast<char*>(name.data())};
-  MDB_val value{};
-  return mdb_get(transaction.native(), names, &key, &value) != MDB_NOTFOUND;
+  return get(transaction.native(), unnamed_table(transaction.native()), name).has_value();
 }
 
 // Format 1 had a table "forward", and no state.
 Result<void> refuse_first_format(Environment& environment, const std::string& prefix) {
-  return environment.read([&](const ReadTransaction& transaction) -> Result<void> {
-    if (has_table(transaction, prefix + "state") || !has_table(transaction, prefix + "forward")) return {};
-    return Error(Errc::format_mismatch, "the graph has format 1, which was never released");
+  return environment.read([&](const ReadTransaction& transaction) {
+    return guarded<void>([&]() -> Result<void> {
+      if (has_table(transaction, prefix + "state") || !has_table(transaction, prefix + "forward")) return {};
+      return Error(Errc::format_mismatch, "the graph has format 1, which was never released");
+    });
   });
 }
 
@@ -36,7 +34,7 @@ Result<GraphTables> open_tables(Environment& environment, const std::string& pre
   if (auto usable = refuse_first_format(environment, prefix); !usable) return usable.error();
   constexpr const char* kinds[] = {"nodes.",        "lists.",   "near.",          "index.",
                                    "index_recent.", "reverse.", "reverse_recent."};
-  std::vector<std::string> names = {prefix + "state"};
+  std::vector<std::string> names;
   for (const char* set : {"0", "1"}) {
     for (const char* kind : kinds) names.push_back(prefix + kind + set);
   }
@@ -46,11 +44,19 @@ Result<GraphTables> open_tables(Environment& environment, const std::string& pre
     return TableSet{handles[0], handles[1], handles[2], handles[3], handles[4], handles[5], handles[6]};
   };
   const std::span handles(*opened);
-  return GraphTables{handles[0], {set(handles.subspan<1, std::size(kinds)>()), set(handles.last<std::size(kinds)>())}};
+  return environment.read([&](const ReadTransaction& transaction) {
+    return guarded<GraphTables>([&] {
+      return GraphTables{unnamed_table(transaction.native()),
+                         prefix + "state",
+                         prefix + "open.keys",
+                         prefix + "open.lists",
+                         {set(handles.first<std::size(kinds)>()), set(handles.last<std::size(kinds)>())}};
+    });
+  });
 }
 
 StoredState read_state(MDB_txn* transaction, const GraphTables& tables) {
-  const std::optional<BytesView> bytes = get(transaction, tables.state, 0);
+  const std::optional<BytesView> bytes = get(transaction, tables.unnamed, tables.state);
   if (!bytes || bytes->size() < 16) throw_corrupted("its state is missing");
   StoredState stored{{}, bytes->data()};
   std::memcpy(static_cast<void*>(&stored.state), bytes->data(), std::min(bytes->size(), sizeof(GraphState)));
@@ -69,12 +75,25 @@ StoredState read_state(MDB_txn* transaction, const GraphTables& tables) {
 }
 
 bool has_state(MDB_txn* transaction, const GraphTables& tables) {
-  return get(transaction, tables.state, 0).has_value();
+  if (get(transaction, tables.unnamed, tables.state)) return true;
+  for (const TableSet& set : tables.sets) {
+    if (table_size(transaction, set.nodes).entries > 0) throw_corrupted("its state is missing");
+  }
+  if (get(transaction, tables.unnamed, tables.open_keys)) throw_corrupted("its state is missing");
+  return false;
 }
 
 void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state) {
   ++state.changes;
-  put(transaction, tables.state, 0, std::as_bytes(std::span(&state, 1)));
+  put(transaction, tables.unnamed, tables.state, std::as_bytes(std::span(&state, 1)));
+}
+
+void write_open_block(WriteTransaction& transaction, const GraphTables& tables, BytesView keys, const Block& block) {
+  const std::span<std::byte> room =
+      reserve(transaction, tables.unnamed, tables.open_keys, block.shape().address_bytes());
+  const auto end = std::copy_n(keys.begin(), std::min(keys.size(), room.size()), room.begin());
+  std::fill(end, room.end(), std::byte{0});
+  put(transaction, tables.unnamed, tables.open_lists, block.bytes());
 }
 
 std::uint64_t random_bits() {

@@ -12,7 +12,7 @@
 
 namespace deriva::detail::graph {
 
-/// The one record of the table `dag.state`, as it is stored (docs/storage-format.md).
+/// The one record `dag.state`, as it is stored (docs/storage-format.md).
 struct GraphState {
   static constexpr std::uint64_t expected_magic = 0x3130474144565244U;  // "DRVDAG01"
   static constexpr std::uint32_t current_format = 2;
@@ -31,7 +31,8 @@ struct GraphState {
   std::uint64_t recipes = 0;            ///< live nodes with an entry
   std::uint64_t unknown = 0;            ///< live nodes without
   std::uint64_t dead = 0;
-  std::uint64_t edges = 0;  ///< of live entries, repetitions included
+  std::uint64_t edges = 0;    ///< of live entries, repetitions included
+  std::uint64_t content = 0;  ///< sum of their `EntryDigest`s
   std::uint64_t index_position = 0;
   std::uint64_t index_recent = 0;  ///< values in the set
   std::uint64_t index_main = 0;
@@ -45,7 +46,7 @@ struct GraphState {
   BlockShape shape() const noexcept { return BlockShape(key_size); }
 };
 static_assert(std::is_trivially_copyable_v<GraphState> && std::has_unique_object_representations_v<GraphState>);
-static_assert(sizeof(GraphState) == 176);
+static_assert(sizeof(GraphState) == 184);
 
 /// The tables that hold one generation of a graph.
 struct TableSet {
@@ -59,7 +60,10 @@ struct TableSet {
 };
 
 struct GraphTables {
-  MDB_dbi state;
+  MDB_dbi unnamed;         ///< holds the next three values, which every commit changes
+  std::string state;       ///< name of the state record
+  std::string open_keys;   ///< of the addresses of the block that is not full
+  std::string open_lists;  ///< of its inputs
   std::array<TableSet, 2> sets;
 
   const TableSet& of(const GraphState& state_record) const noexcept { return sets[state_record.table_set & 1U]; }
@@ -74,9 +78,13 @@ struct StoredState {
   const void* at;
 };
 StoredState read_state(MDB_txn* transaction, const GraphTables& tables);
+/// Errors: `corrupted` when there is none, but a graph.
 bool has_state(MDB_txn* transaction, const GraphTables& tables);
 /// Counts the change.
 void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state);
+
+/// The block that is not full: it lies apart, so that a small commit changes nothing of `nodes`. `keys`: of its nodes.
+void write_open_block(WriteTransaction& transaction, const GraphTables& tables, BytesView keys, const Block& block);
 
 /// 64 random bits for stamps, generations and seeds.
 std::uint64_t random_bits();

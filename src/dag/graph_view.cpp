@@ -148,7 +148,8 @@ const std::byte* GraphView::key_at(Id id) {
 }
 
 const std::byte* GraphView::load_addresses(std::uint32_t number) {
-  const std::optional<BytesView> bytes = get(transaction_, tables().nodes, 2 * std::uint64_t{number});
+  const std::optional<BytesView> bytes = is_open(number) ? get(transaction_, tables_.unnamed, tables_.open_keys)
+                                                         : get(transaction_, tables().nodes, 2 * std::uint64_t{number});
   if (!bytes || bytes->size() != shape_.address_bytes()) throw_corrupted("the addresses of a block are missing");
   return bytes->data();
 }
@@ -156,10 +157,10 @@ const std::byte* GraphView::load_addresses(std::uint32_t number) {
 BlockView GraphView::block(std::uint32_t number) {
   if (staging_ != nullptr) {
     const Block* staged = staged_block(number);
-    return staged ? staged->view() : BlockView(shape_, load_block(number));
+    return staged ? staged->view() : BlockView(shape_, stored_block(number));
   }
   BytesView& remembered = session_.blocks[number];
-  if (remembered.empty()) remembered = load_block(number);
+  if (remembered.empty()) remembered = stored_block(number);
   return BlockView(shape_, remembered);
 }
 
@@ -169,8 +170,10 @@ const Block* GraphView::staged_block(std::uint32_t number) const {
   return staged == staging_->blocks.end() ? nullptr : &staged->second;
 }
 
-BytesView GraphView::load_block(std::uint32_t number) {
-  const std::optional<BytesView> bytes = get(transaction_, tables().nodes, 2 * std::uint64_t{number} + 1);
+BytesView GraphView::stored_block(std::uint32_t number) {
+  const std::optional<BytesView> bytes = is_open(number)
+                                             ? get(transaction_, tables_.unnamed, tables_.open_lists)
+                                             : get(transaction_, tables().nodes, 2 * std::uint64_t{number} + 1);
   if (!bytes) throw_corrupted("a block is missing");
   return *bytes;
 }

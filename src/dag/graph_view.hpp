@@ -67,6 +67,7 @@ class GraphView {
   const BlockShape& shape() const noexcept { return shape_; }
 
   std::uint32_t hash(BytesView key) const noexcept { return hash_(key); }
+  std::uint64_t wide_hash(BytesView key) const noexcept { return hash_.wide(key); }
   std::optional<Id> find(BytesView key) { return find(key, hash(key)); }
   std::optional<Id> find(BytesView key, std::uint32_t hash);
 
@@ -76,6 +77,8 @@ class GraphView {
   /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false; remembers nothing.
   template <class Visit>
   void for_each_block(std::uint32_t from, Visit&& visit);
+  /// The block as it is stored.
+  BytesView stored_block(std::uint32_t number);
   bool has_entry(Id id) { return block(shape_.block_of(id)).has_entry(shape_.slot_of(id)); }
   bool is_dead(Id id) { return block(shape_.block_of(id)).is_dead(shape_.slot_of(id)); }
 
@@ -120,7 +123,7 @@ class GraphView {
   std::vector<Id> long_list(Id id, std::uint32_t count);
   const Block* staged_block(std::uint32_t number) const;
   const std::byte* load_addresses(std::uint32_t number);
-  BytesView load_block(std::uint32_t number);
+  bool is_open(std::uint32_t number) const noexcept { return number == state().next / shape_.nodes(); }
 
   template <class Visit>
   bool for_each_edge_up(Id id, Visit&& visit);
@@ -147,9 +150,10 @@ void GraphView::for_each_block(std::uint32_t from, Visit&& visit) {
     const std::byte* addresses = addressed ? entry->value.data() : nullptr;
     if (addressed) entry = cursor.next();
     const Block* staged = staged_block(number);
-    if (!staged && (!addressed || !entry || entry->key % 2 == 0)) throw_corrupted("a block is missing");
-    const BlockView block = staged ? staged->view() : BlockView(shape_, entry->value);
-    if (staged && shape_.first_of(number) >= staging_->first_key) addresses = key_at(shape_.first_of(number));
+    const bool open = is_open(number);
+    if (!staged && !open && (!addressed || !entry || entry->key % 2 == 0)) throw_corrupted("a block is missing");
+    const BlockView block = staged ? staged->view() : BlockView(shape_, open ? stored_block(number) : entry->value);
+    if (!addressed) addresses = key_at(shape_.first_of(number));
     if (!visit(number, addresses, block)) return;
     if (entry && entry->key % 2 != 0) entry = cursor.next();
   }

@@ -10,12 +10,15 @@
 
 namespace deriva::detail::graph {
 
-/// SipHash-1-3 with 32 bits of output, keyed with a secret of the file: nobody can choose keys that collide.
+/// SipHash-1-3, keyed with a secret of the file: nobody can choose keys that collide.
 class KeyHash {
  public:
   explicit KeyHash(std::array<std::uint64_t, 2> seed) noexcept : seed_(seed) {}
 
-  std::uint32_t operator()(BytesView key) const noexcept {
+  std::uint32_t operator()(BytesView key) const noexcept { return folded(wide(key)); }
+  static std::uint32_t folded(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash ^ hash >> 32U); }
+
+  std::uint64_t wide(BytesView key) const noexcept {
     Lanes lanes{seed_[0] ^ 0x736f6d6570736575U, seed_[1] ^ 0x646f72616e646f6dU, seed_[0] ^ 0x6c7967656e657261U,
                 seed_[1] ^ 0x7465646279746573U};
     std::size_t at = 0;
@@ -23,8 +26,7 @@ class KeyHash {
     lanes.absorb(load(key.data() + at, key.size() - at) | std::uint64_t{key.size()} << 56U);
     lanes.c ^= 0xffU;
     for (int i = 0; i < 3; ++i) lanes.round();
-    const std::uint64_t hash = lanes.a ^ lanes.b ^ lanes.c ^ lanes.d;
-    return static_cast<std::uint32_t>(hash ^ hash >> 32U);
+    return lanes.a ^ lanes.b ^ lanes.c ^ lanes.d;
   }
 
  private:
@@ -51,6 +53,21 @@ class KeyHash {
   }
 
   std::array<std::uint64_t, 2> seed_;
+};
+
+/// What tells one entry from another, from the wide hashes of its key and its inputs in order. The sum over all entries
+/// is kept in the state: damage that leaves all tables in agreement, as in the unmerged end of the log, changes it.
+class EntryDigest {
+ public:
+  explicit EntryDigest(std::uint64_t key) noexcept : digest_(key) {}
+  void add(std::uint64_t input) noexcept {
+    digest_ = (std::rotl(digest_, 23) ^ input) * 0x9e3779b97f4a7c15U;
+    digest_ ^= digest_ >> 29U;
+  }
+  std::uint64_t value() const noexcept { return digest_; }
+
+ private:
+  std::uint64_t digest_;
 };
 
 }  // namespace deriva::detail::graph

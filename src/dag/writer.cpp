@@ -45,8 +45,7 @@ void Writer::load() {
   staging_.keys = std::move(keys);
   staging_.first_key = state.merged;
   full_blocks_ = state.next / shape.nodes();
-  existing_blocks_ = shape.blocks_for(state.next);
-  if (existing_blocks_ > full_blocks_) changing(full_blocks_);
+  if (state.next > shape.first_of(full_blocks_)) changing(full_blocks_);
   session_.tail.reset(state.merged);
   while (session_.tail.end() < state.next) session_.tail.add(view_->hash(view_->key(session_.tail.end())));
   view_->complete_tail_edges();
@@ -77,7 +76,8 @@ void Writer::finish() {
 }
 
 bool Writer::insert(BytesView key, BytesView inputs) {
-  const std::uint32_t hash = view_->hash(key);
+  const std::uint64_t wide_hash = view_->wide_hash(key);
+  const std::uint32_t hash = KeyHash::folded(wide_hash);
   const std::optional<Id> known = view_->find(key, hash);
   if (known && view_->has_entry(*known)) {
     check_same_inputs(key, *known, inputs);
@@ -92,7 +92,11 @@ bool Writer::insert(BytesView key, BytesView inputs) {
   changed_ = true;
   create_unknown_inputs(inputs);
   ids_.clear();
-  for (const Input& input : inputs_) ids_.push_back(input.id);
+  EntryDigest digest(wide_hash);
+  for (const Input& input : inputs_) {
+    ids_.push_back(input.id);
+    digest.add(input.hash);
+  }
   if (known) {
     fill(*known, ids_);
   } else {
@@ -100,6 +104,7 @@ bool Writer::insert(BytesView key, BytesView inputs) {
   }
   ++state().recipes;
   state().edges += ids_.size();
+  state().content += digest.value();
   if (state().next - state().merged >= max_pending_) {
     store();
     merge_tail();
@@ -128,8 +133,8 @@ void Writer::resolve(BytesView key, BytesView inputs) {
       path.insert(path.end(), key.begin(), key.end());
       throw Failure{cycle_error(key, 1).with_path_bytes(path, key.size())};
     }
-    const std::uint32_t hash = view_->hash(input);
-    inputs_.push_back({view_->find(input, hash).value_or(unknown), hash});
+    const std::uint64_t hash = view_->wide_hash(input);
+    inputs_.push_back({view_->find(input, KeyHash::folded(hash)).value_or(unknown), hash});
   }
 }
 
@@ -157,14 +162,15 @@ void Writer::create_unknown_inputs(BytesView inputs) {
     Input& input = inputs_[i];
     if (input.id != unknown) continue;
     const BytesView key = inputs.subspan(i * key_size, key_size);
+    const std::uint32_t hash = KeyHash::folded(input.hash);
     if (created_from != unknown) {  // it may be a repetition of one that was just created
-      session_.tail.for_each_with_hash(input.hash, [&](Id id) {
+      session_.tail.for_each_with_hash(hash, [&](Id id) {
         if (id >= created_from && std::memcmp(view_->key_at(id), key.data(), key_size) == 0) input.id = id;
         return input.id == unknown;
       });
     }
     if (input.id != unknown) continue;
-    input.id = append(key, input.hash, false, {});
+    input.id = append(key, hash, false, {});
     created_from = std::min(created_from, input.id);
     ++state().unknown;
   }
@@ -197,10 +203,7 @@ void Writer::fill(Id id, std::span<const Id> inputs) {
 
 Block& Writer::changing(std::uint32_t number) {
   if (const auto found = staging_.blocks.find(number); found != staging_.blocks.end()) return found->second;
-  const std::optional<BytesView> bytes =
-      get(view_->transaction(), view_->tables().nodes, 2 * std::uint64_t{number} + 1);
-  if (!bytes) throw_corrupted("a block is missing");
-  return staging_.blocks.emplace(number, Block(view_->shape(), *bytes)).first->second;
+  return staging_.blocks.emplace(number, Block(view_->shape(), view_->stored_block(number))).first->second;
 }
 
 }  // namespace deriva::detail::graph

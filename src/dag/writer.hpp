@@ -56,7 +56,7 @@ class Writer {
  private:
   struct Input {
     Id id;
-    std::uint32_t hash;
+    std::uint64_t hash;  // wide
   };
   static constexpr Id unknown = ~Id{0};
 
@@ -69,6 +69,7 @@ class Writer {
   void fill(Id id, std::span<const Id> inputs);
   Block& changing(std::uint32_t number);
   std::uint64_t count_dependents(Id id);
+  std::uint64_t digest_of(Id id);
   void remove_unneeded(Id id);
   void make_unknown(Id id);
   void remove_edges(Id id);
@@ -87,8 +88,7 @@ class Writer {
   std::uint64_t stamp_ = 0;      // of the graph that is remembered; 0: none
   std::uint64_t clean_for_ = 0;  // the transaction that `clean_blocks_` is for
   std::uint32_t clean_blocks_ = 0;
-  std::uint32_t full_blocks_ = 0;      // blocks below this are stored and full
-  std::uint32_t existing_blocks_ = 0;  // blocks below this are stored
+  std::uint32_t full_blocks_ = 0;  // blocks below this are stored and full
   bool changed_ = false;
   bool stored_ = false;
   std::vector<Input> inputs_;  // scratch

@@ -49,12 +49,19 @@ std::uint64_t Writer::count_dependents(Id id) {
   return count;
 }
 
+std::uint64_t Writer::digest_of(Id id) {
+  EntryDigest digest(view_->wide_hash(view_->key(id)));
+  view_->for_each_input(id, [&](Id input) { return digest.add(view_->wide_hash(view_->key(input))), true; });
+  return digest.value();
+}
+
 // Its edges stay where they are: whoever meets them asks whether the dependent is dead.
 void Writer::remove_unneeded(Id id) {
   changed_ = true;
   const std::uint32_t slot = view_->shape().slot_of(id);
   Block& block = changing(view_->shape().block_of(id));
   state().edges -= block.view().list(slot).count;
+  state().content -= digest_of(id);
   block.mark_dead(slot);
   --state().recipes;
   ++state().dead;
@@ -62,6 +69,7 @@ void Writer::remove_unneeded(Id id) {
 
 void Writer::make_unknown(Id id) {
   changed_ = true;
+  state().content -= digest_of(id);
   remove_edges(id);
   Block& block = changing(view_->shape().block_of(id));
   state().edges -= block.view().list(view_->shape().slot_of(id)).count;

@@ -10,19 +10,20 @@ void Writer::store() {
   const TableSet& tables = view_->tables();
   for (const auto& [number, block] : staging_.blocks) {
     const std::uint64_t key = 2 * std::uint64_t{number};
-    const Place place = number >= existing_blocks_ ? Place::last : Place::anywhere;
-    if (number >= full_blocks_) {
-      const std::span<std::byte> room = reserve(*transaction_, tables.nodes, key, shape.address_bytes(), place);
-      const auto keys =
-          std::span(staging_.keys).subspan((shape.first_of(number) - staging_.first_key) * shape.key_size());
-      const std::size_t size = std::min(keys.size(), room.size());
-      std::copy_n(keys.begin(), size, room.begin());
-      std::fill(room.begin() + static_cast<std::ptrdiff_t>(size), room.end(), std::byte{0});
+    if (number < full_blocks_) {
+      put(*transaction_, tables.nodes, key + 1, block.bytes());
+      continue;
     }
-    put(*transaction_, tables.nodes, key + 1, block.bytes(), place);
+    const BytesView keys =
+        BytesView(staging_.keys).subspan((shape.first_of(number) - staging_.first_key) * shape.key_size());
+    if (block.full()) {
+      put(*transaction_, tables.nodes, key, keys.first(shape.address_bytes()), Place::last);
+      put(*transaction_, tables.nodes, key + 1, block.bytes(), Place::last);
+    } else {
+      write_open_block(*transaction_, tables_, keys, block);
+    }
   }
   full_blocks_ = state().next / shape.nodes();
-  existing_blocks_ = shape.blocks_for(state().next);
   std::erase_if(staging_.blocks, [&](const auto& staged) { return staged.first < full_blocks_; });
 
   for (const auto& [id, inputs] : staging_.lists)

@@ -8,9 +8,9 @@ namespace deriva::detail {
 
 namespace {
 
-MDB_val key_of(const std::uint64_t& key) noexcept {
-  return {sizeof(key), const_cast<std::uint64_t*>(&key)};  // LMDB does not write through it
-}
+// LMDB does not write through keys.
+MDB_val key_of(const std::uint64_t& key) noexcept { return {sizeof(key), const_cast<std::uint64_t*>(&key)}; }
+MDB_val key_of(std::string_view name) noexcept { return {name.size(), const_cast<char*>(name.data())}; }
 
 BytesView view_of(const MDB_val& value) noexcept {
   return {static_cast<const std::byte*>(value.mv_data), value.mv_size};
@@ -25,24 +25,51 @@ void check_write(WriteTransaction& transaction, int code, const char* doing) {
   fail(code, doing);
 }
 
-}  // namespace
-
-std::optional<BytesView> get(MDB_txn* transaction, MDB_dbi table, std::uint64_t key) {
-  MDB_val native_key = key_of(key);
+std::optional<BytesView> get_native(MDB_txn* transaction, MDB_dbi table, MDB_val key) {
   MDB_val value{};
-  const int code = mdb_get(transaction, table, &native_key, &value);
+  const int code = mdb_get(transaction, table, &key, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != MDB_SUCCESS) fail(code, "reading the graph");
   return view_of(value);
 }
 
+std::span<std::byte> reserve_native(WriteTransaction& transaction, MDB_dbi table, MDB_val key, std::size_t size,
+                                    unsigned int flags) {
+  MDB_val value{size, nullptr};
+  check_write(transaction, mdb_put(transaction.native(), table, &key, &value, MDB_RESERVE | flags),
+              "writing the graph");
+  return {static_cast<std::byte*>(value.mv_data), value.mv_size};
+}
+
+}  // namespace
+
+MDB_dbi unnamed_table(MDB_txn* transaction) {
+  MDB_dbi table = 0;
+  if (const int code = mdb_dbi_open(transaction, nullptr, 0, &table); code != MDB_SUCCESS) {
+    fail(code, "reading the graph");
+  }
+  return table;
+}
+
+std::optional<BytesView> get(MDB_txn* transaction, MDB_dbi table, std::uint64_t key) {
+  return get_native(transaction, table, key_of(key));
+}
+
+std::optional<BytesView> get(MDB_txn* transaction, MDB_dbi unnamed, std::string_view name) {
+  return get_native(transaction, unnamed, key_of(name));
+}
+
 std::span<std::byte> reserve(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, std::size_t size,
                              Place place) {
-  MDB_val native_key = key_of(key);
-  MDB_val value{size, nullptr};
-  const unsigned int flags = MDB_RESERVE | (place == Place::last ? MDB_APPEND : 0U);
-  check_write(transaction, mdb_put(transaction.native(), table, &native_key, &value, flags), "writing the graph");
-  return {static_cast<std::byte*>(value.mv_data), value.mv_size};
+  return reserve_native(transaction, table, key_of(key), size, place == Place::last ? MDB_APPEND : 0U);
+}
+
+std::span<std::byte> reserve(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name, std::size_t size) {
+  return reserve_native(transaction, unnamed, key_of(name), size, 0);
+}
+
+void put(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name, BytesView value) {
+  std::memcpy(reserve(transaction, unnamed, name, value.size()).data(), value.data(), value.size());
 }
 
 void put(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value, Place place) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include <lmdb.h>
 
@@ -34,6 +35,14 @@ enum class Place : std::uint8_t { anywhere, last };
 void put(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value,
          Place place = Place::anywhere);
 void erase(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key);
+// The table of the names of all tables, which LMDB writes with every commit anyway, has room for other values too.
+/// Its handle, which is always the same.
+[[nodiscard]] MDB_dbi unnamed_table(MDB_txn* transaction);
+[[nodiscard]] std::optional<BytesView> get(MDB_txn* transaction, MDB_dbi unnamed, std::string_view name);
+[[nodiscard]] std::span<std::byte> reserve(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name,
+                                           std::size_t size);
+void put(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name, BytesView value);
+
 /// Empties the table.
 void clear(WriteTransaction& transaction, MDB_dbi table);
 
