@@ -9,6 +9,7 @@
 #include "dag/graph_state.hpp"
 #include "dag/session_pool.hpp"
 #include "dag/writer.hpp"
+#include "storage/environment_impl.hpp"
 
 namespace deriva::detail {
 
@@ -72,7 +73,8 @@ class Engine final : public GraphEngine {
         return {};
       }
       graph::SessionPool::Lease session(sessions_);
-      GraphView view(transaction.native(), tables_, *session);
+      const graph::SnapshotName name{transaction.id(), environment().impl().map_version()};
+      GraphView view(transaction.native(), name, tables_, *session);
       GraphSnapshot snapshot(view);
       operation(snapshot);
       return {};

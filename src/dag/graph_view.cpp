@@ -2,16 +2,15 @@
 
 namespace deriva::detail::graph {
 
-GraphView::GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session)
+GraphView::GraphView(MDB_txn* transaction, const SnapshotName& snapshot, const GraphTables& tables, Session& session)
     : transaction_(transaction), tables_(tables), session_(session), shape_(8), hash_({}) {
-  const bool unchanged = refresh();
+  const bool seen = session.snapshot == snapshot;
+  const bool unchanged = seen || refresh();
   shape_ = state().shape();
   hash_ = KeyHash(state().seed);
   clean_blocks_ = state().next / shape_.nodes();
-  if (!unchanged) {
-    check_addresses();
-    update_tail();
-  }
+  if (!unchanged) catch_up();
+  session.snapshot = snapshot;
 }
 
 GraphView::GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session, const Staging& staging,
@@ -36,6 +35,7 @@ void GraphView::close_readers() noexcept {
 
 // Returns whether the graph and the map are what they were.
 bool GraphView::refresh() {
+  session_.snapshot = {};
   const StoredState stored = read_state(transaction_, tables_);
   if (stored.state.stamp == session_.state.stamp && stored.at == session_.state_at) return true;
   if (stored.state.table_set != session_.state.table_set) close_readers();
@@ -48,12 +48,22 @@ bool GraphView::refresh() {
   return false;
 }
 
+void GraphView::catch_up() {
+  try {
+    check_addresses();
+    update_tail();
+  } catch (...) {
+    session_.state_at = nullptr;  // what is remembered is of two states
+    throw;
+  }
+}
+
 // The first use of a table in a transaction costs LMDB a search for its root: only those that are asked are bound.
 PackedSet::Reader& GraphView::reader(IndexedSet which) {
   const auto position = static_cast<std::size_t>(which);
   PackedSet::Reader& reader = session_.sets[position];
   const auto bit = static_cast<std::uint8_t>(1U << position);
-  if ((bound_ & bit) != 0) return reader;
+  if ((bound_ & bit) != 0 || reader.knows_pages()) return reader;
   bound_ |= bit;
   if (reader.cursor()) {
     reader.cursor().bind(transaction_);

@@ -28,8 +28,16 @@ struct Staging {
   EdgeMap late_edges;                     ///< whose dependents are merged already
 };
 
+/// Tells one snapshot in one map from all others.
+struct SnapshotName {
+  std::uint64_t transaction = 0;  ///< its id; never 0
+  std::uint64_t map_version = 0;  ///< `Environment::Impl::map_version`
+  bool operator==(const SnapshotName&) const = default;
+};
+
 /// What is remembered from one transaction to the next; each part says when it may be used.
 struct Session {
+  SnapshotName snapshot;           ///< the last one that was seen: in it everything else is as it was
   GraphState state;                ///< of the transaction that `state_at` was read in
   const void* state_at = nullptr;  ///< the record, in the map: same stamp and same place, then same graph, same map
   BlockCache<const std::byte*> addresses;  ///< of full blocks: valid for a generation in a map, see `addresses_witness`
@@ -51,7 +59,7 @@ enum class IndexedSet : std::uint8_t { index, index_recent, reverse, reverse_rec
 class GraphView {
  public:
   /// Brings the session up to date with the transaction.
-  GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session);
+  GraphView(MDB_txn* transaction, const SnapshotName& snapshot, const GraphTables& tables, Session& session);
   /// Inside a write operation: the session's state and tail are the writer's own, `staging` lies over the tables, and
   /// nothing of blocks at or above `clean_blocks` is remembered.
   GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session, const Staging& staging,
@@ -116,6 +124,7 @@ class GraphView {
  private:
   bool is_live(Id id, BytesView key);
   bool refresh();
+  void catch_up();
   PackedSet::Reader& reader(IndexedSet which);
   void close_readers() noexcept;
   void check_addresses();

@@ -51,6 +51,8 @@ class PackedSet {
     Reader(Cursor cursor, Memory memory) noexcept : cursor_(std::move(cursor)), memory_(memory) {}
 
     Cursor& cursor() noexcept { return cursor_; }
+    /// Whether it knows all pages, so that its cursor need not be bound to the transaction.
+    bool knows_pages() const noexcept { return !keys_.empty(); }
     /// The set may have changed.
     void forget() noexcept;
 

@@ -56,6 +56,10 @@ class Environment::Impl {
   /// The same for several tables of one kind, in one transaction.
   Result<std::vector<MDB_dbi>> tables(std::span<const std::string> names, unsigned int flags, std::size_t value_size);
 
+  /// Changes whenever the map may have moved. What a reader remembers of a snapshot, by pointers, is good for another
+  /// transaction with the same id as long as this is the same. Requires: inside a transaction.
+  [[nodiscard]] std::uint64_t map_version() const noexcept { return map_version_.load(std::memory_order_relaxed); }
+
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] const EnvironmentOptions& options() const noexcept { return options_; }
   [[nodiscard]] int directory() const noexcept { return directory_.get(); }
@@ -114,7 +118,8 @@ class Environment::Impl {
   MDB_env* native_ = nullptr;
   StoreId id_{};
   const std::uint64_t fork_generation_;
-  std::atomic<bool> failed_{false};  // nothing works any more
+  std::atomic<bool> failed_{false};            // nothing works any more
+  std::atomic<std::uint64_t> map_version_{0};  // changed without readers only
 
   detail::ReaderPool readers_;
   detail::CommitQueue queue_;

@@ -48,6 +48,7 @@ Result<void> Environment::Impl::adopt_map() { return set_map_size(0); }
 Result<void> Environment::Impl::set_map_size(std::uint64_t bytes) {
   const NoReaders alone(readers_);
   if (auto usable = check_usable(); !usable) return usable;
+  map_version_.fetch_add(1, std::memory_order_relaxed);
   if (const int failed = mdb_env_set_mapsize(native_, bytes)) {
     return fail_stop(detail::lmdb_error(failed, "resizing the map"));
   }
@@ -69,6 +70,7 @@ Result<void> Environment::Impl::reopen() {
     return fail_stop(Error(Errc::io_error, "writing failed again right after the environment was reopened"));
   }
   reopened_after_ = commits;
+  map_version_.fetch_add(1, std::memory_order_relaxed);
 
   MDB_envinfo info{};
   (void)mdb_env_info(native_, &info);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sys/wait.h>
@@ -253,4 +254,37 @@ TEST_CASE("an insert of another process is missed by the lists in memory", "[dag
   REQUIRE(dag.direct_dependents(1).value() == expected);
   REQUIRE(dag.cache_stats().hits >= 20);  // written through, between the other one's inserts
   REQUIRE(dag.check());
+}
+
+TEST_CASE("a reader uses what it remembers after the map has moved", "[dag]") {
+  const deriva::test::GraphDirectory directory;
+  deriva::EnvironmentOptions options;
+  options.durability = deriva::Durability::relaxed;
+  options.map_bytes = std::uint64_t{1} << 20U;
+  deriva::Environment environment = deriva::Environment::open(directory.path(), options).value();
+  Dag dag = Dag::open(environment).value();
+  for (Key8 key = 100; key < 1'500; ++key) REQUIRE(dag.insert(key, {key - 1, 1}).value());
+  const auto agrees = [&] {
+    for (Key8 key = 100; key < 1'500; key += 7) {
+      if (*dag.inputs(key).value() != std::vector<Key8>{key - 1, 1}) return false;
+      if (!dag.contains(key).value() || dag.direct_dependents(key).value().size() > 1) return false;
+    }
+    return true;
+  };
+  for (int round = 0; round < 3; ++round) {
+    for (int warm = 0; warm < 3; ++warm) REQUIRE(agrees());
+    // Grows the map, but commits nothing: the next snapshot has the same number.
+    const std::uint64_t before = environment.stats().value().map_growths;
+    const auto undone = environment.write([&](WriteTransaction& transaction) -> Result<bool> {
+      std::vector<std::pair<Key8, std::vector<Key8>>> many;
+      for (Key8 key = 0; key < Key8{100'000} << round; ++key)
+        many.emplace_back(1'000'000 + key, std::vector<Key8>{key});
+      const auto added = dag.insert_many(transaction, many);
+      if (!added) return added.error();
+      return deriva::Error(Errc::cancelled);
+    });
+    REQUIRE(undone.has_error());
+    REQUIRE(environment.stats().value().map_growths > before);
+    REQUIRE(agrees());
+  }
 }
