@@ -55,6 +55,9 @@ class GraphSnapshot {
   Result<DagStats> stats() const;
   Result<void> check() const;
 
+  /// By ids instead of keys; throws `Failure`.
+  [[nodiscard]] graph::GraphView& view() const noexcept { return view_; }
+
  private:
   graph::GraphView& view_;
 };
@@ -101,6 +104,14 @@ class GraphEngine {
 
  private:
   Environment environment_;
+};
+
+/// The engine beneath a typed graph, for the layers above.
+struct GraphAccess {
+  template <class Dag>
+  static GraphEngine& engine(const Dag& dag) noexcept {
+    return *dag.engine_;
+  }
 };
 
 }  // namespace deriva::detail
