@@ -56,6 +56,8 @@ void Writer::remove_unneeded(Id id) {
   Block& block = changing(view_->shape().block_of(id));
   state().edges -= block.view().list(slot).count;
   block.mark_dead(slot);
+  drop_payload(id);
+  erase_record(id);
   --state().recipes;
   ++state().dead;
 }
@@ -66,6 +68,8 @@ void Writer::make_unknown(Id id) {
   Block& block = changing(view_->shape().block_of(id));
   state().edges -= block.view().list(view_->shape().slot_of(id)).count;
   block.replace(id, false, {});
+  drop_payload(id);
+  erase_record(id);
   --state().recipes;
   ++state().unknown;
   if (id >= state().merged) ++state().tail_epoch;
