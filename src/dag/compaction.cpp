@@ -5,6 +5,7 @@
 #include "dag/graph_check.hpp"
 #include "dag/id_set.hpp"
 #include "dag/near_edges.hpp"
+#include "dag/payload_block.hpp"
 #include "dag/walk.hpp"
 
 namespace deriva::detail::graph {
@@ -17,28 +18,44 @@ using Values = std::vector<std::uint64_t>;
 class LogWriter {
  public:
   LogWriter(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state)
-      : transaction_(transaction), tables_(tables), set_(tables.of(state)), block_(state.shape()) {}
+      : transaction_(transaction),
+        tables_(tables),
+        set_(tables.of(state)),
+        block_(state.shape()),
+        payloads_(state.shape()) {}
 
   Id next() const noexcept { return next_; }
 
-  void append(BytesView key, bool has_entry, std::span<const Id> inputs) {
+  // Copies the views before it changes a table, since that may end them.
+  void append(BytesView key, bool has_entry, std::span<const Id> inputs, BytesView payload) {
     keys_.insert(keys_.end(), key.begin(), key.end());
+    const bool payload_fits = payload.empty() || payloads_.set(block_.count(), payload);
+    if (!payload_fits) long_payload_.assign(payload.begin(), payload.end());
+    has_payloads_ = has_payloads_ || !payload.empty();
     if (!block_.append(next_, has_entry, inputs)) {
       put(transaction_, set_.lists, next_, std::as_bytes(inputs), Place::last);
     }
+    if (!payload_fits) put(transaction_, set_.payloads, long_payload_key(block_.shape(), next_), long_payload_);
     ++next_;
     if (block_.full()) flush();
   }
 
   void flush() {
     if (block_.count() == 0) return;
-    if (!block_.full()) return write_open_block(transaction_, tables_, keys_, block_);
-    const std::uint64_t key = 2 * std::uint64_t{block_.shape().block_of(next_ - 1)};
-    keys_.resize(block_.shape().address_bytes());
-    put(transaction_, set_.nodes, key, keys_, Place::last);
-    put(transaction_, set_.nodes, key + 1, block_.bytes(), Place::last);
+    const std::uint32_t number = block_.shape().block_of(next_ - 1);
+    if (block_.full()) {
+      const std::uint64_t key = 2 * std::uint64_t{number};
+      keys_.resize(block_.shape().address_bytes());
+      put(transaction_, set_.nodes, key, keys_, Place::last);
+      put(transaction_, set_.nodes, key + 1, block_.bytes(), Place::last);
+    } else {
+      write_open_block(transaction_, tables_, keys_, block_);
+    }
+    if (has_payloads_) put(transaction_, set_.payloads, payload_key(number), payloads_.bytes());
     keys_.clear();
     block_ = Block(block_.shape());
+    payloads_ = PayloadBlock(block_.shape());
+    has_payloads_ = false;
   }
 
  private:
@@ -46,7 +63,10 @@ class LogWriter {
   const GraphTables& tables_;
   const TableSet& set_;
   Block block_;
+  PayloadBlock payloads_;
+  bool has_payloads_ = false;
   std::vector<std::byte> keys_;
+  std::vector<std::byte> long_payload_;
   Id next_ = 0;
 };
 
@@ -60,7 +80,7 @@ std::vector<Id> order_of_survivors(GraphView& view) {
   }
   std::vector<Id> order;
   auto note = [&](Id id) {
-    if (view.has_entry(id) || needed.contains(id)) order.push_back(id);
+    if (view.has_entry(id) || needed.contains(id) || !view.record(id).empty()) order.push_back(id);
     return true;
   };
   if (view.state().late != 0) {
@@ -77,12 +97,16 @@ void copy_log(WriteTransaction& transaction, const GraphTables& tables, const Gr
               const std::vector<Id>& order) {
   std::vector<Id> renumbered(view.state().next);
   std::vector<Id> inputs;
+  std::vector<std::byte> record;
   LogWriter log(transaction, tables, state);
   for (const Id id : order) {
     inputs.clear();
     view.for_each_input(id, [&](Id input) { return inputs.push_back(renumbered[input]), true; });
     renumbered[id] = log.next();
-    log.append(view.key(id), view.has_entry(id), inputs);
+    log.append(view.key(id), view.has_entry(id), inputs, view.payload(id));
+    const BytesView before = view.record(id);
+    record.assign(before.begin(), before.end());  // the view may end with the next change
+    if (!record.empty()) put(transaction, tables.of(state).records, renumbered[id], record, Place::last);
   }
   log.flush();
 }
@@ -94,8 +118,9 @@ void clear_derived(WriteTransaction& transaction, const TableSet& tables) {
 }
 
 void clear_set(WriteTransaction& transaction, const TableSet& tables) {
-  graph::clear(transaction, tables.nodes);
-  graph::clear(transaction, tables.lists);
+  for (const MDB_dbi table : {tables.nodes, tables.lists, tables.payloads, tables.records}) {
+    graph::clear(transaction, table);
+  }
   clear_derived(transaction, tables);
 }
 
@@ -168,7 +193,7 @@ DagCompaction compact(WriteTransaction& transaction, const GraphTables& tables, 
   state = compacted;
 
   const TableSet& set = tables.of(state);
-  for (const MDB_dbi table : {set.nodes, set.lists, set.near, set.index, set.reverse}) {
+  for (const MDB_dbi table : {set.nodes, set.lists, set.payloads, set.records, set.near, set.index, set.reverse}) {
     report.bytes_after += table_size(transaction.native(), table).bytes;
   }
   report.nodes_after = state.next;

@@ -146,6 +146,52 @@ void check_reverse(GraphView& view, Expected& expected) {
   require(found == expected.edges, "forward and reverse edges do not agree");
 }
 
+bool is_entry(GraphView& view, Id id) { return view.has_entry(id) && !view.is_dead(id); }
+
+// A block of payloads; counts those that are outside it.
+void check_payload_block(GraphView& view, std::uint32_t number, BytesView bytes, std::uint64_t& outside) {
+  const BlockShape& shape = view.shape();
+  const PayloadView block(shape, bytes);
+  std::size_t size = 0;
+  for (std::uint32_t slot = 0; slot < shape.nodes(); ++slot) {
+    const Id id = shape.first_of(number) + slot;
+    const std::size_t inside = block.at(slot).size();
+    if (inside != 0 || block.is_outside(slot)) {
+      require(id < view.state().next && is_entry(view, id), "a node without an entry has a payload");
+    }
+    size += inside;
+    if (!block.is_outside(slot)) continue;
+    require(inside == 0 && view.payload(id).size() > max_inline_payload_bytes, "a payload is in the wrong place");
+    ++outside;
+  }
+  require(size == block.size(), "a block of payloads has more bytes than its nodes");
+}
+
+void check_payloads(GraphView& view) {
+  std::uint64_t outside = 0;
+  std::uint64_t found_outside = 0;
+  Cursor cursor(view.transaction(), view.tables().payloads);
+  for (std::optional<TableEntry> entry = cursor.first(); entry; entry = cursor.next()) {
+    const auto number = static_cast<std::uint32_t>(entry->key >> 32U);
+    require(number < view.shape().blocks_for(view.state().next), "a payload belongs to no block");
+    if (entry->key == payload_key(number)) {
+      check_payload_block(view, number, entry->value, outside);
+    } else {
+      ++found_outside;
+    }
+  }
+  require(outside == found_outside, "a long payload belongs to no node");
+}
+
+void check_records(GraphView& view) {
+  Cursor cursor(view.transaction(), view.tables().records);
+  for (std::optional<TableEntry> entry = cursor.first(); entry; entry = cursor.next()) {
+    require(entry->key < view.state().next && !view.is_dead(static_cast<Id>(entry->key)),
+            "a record belongs to no node");
+    require(!entry->value.empty(), "a record is empty");
+  }
+}
+
 // With a cycle, some node would come before one of its inputs.
 void check_acyclic(GraphView& view) {
   std::vector<Id> position(view.state().next, 0);
@@ -174,6 +220,8 @@ void check(GraphView& view) {
   require(state.late != 0 || !expected.late, "an edge runs to a later node against what the state says");
   check_index(view, expected);
   check_reverse(view, expected);
+  check_payloads(view);
+  check_records(view);
   if (expected.late) check_acyclic(view);
 }
 
@@ -189,7 +237,7 @@ DagStats stats(GraphView& view) {
   stats.removed = state.dead;
   stats.tail = state.next - state.merged;
   stats.late = state.late != 0;
-  stats.log_bytes = bytes(tables.nodes) + bytes(tables.lists);
+  stats.log_bytes = bytes(tables.nodes) + bytes(tables.lists) + bytes(tables.payloads) + bytes(tables.records);
   stats.index_bytes = bytes(tables.index) + bytes(tables.index_recent);
   stats.reverse_bytes = bytes(tables.near) + bytes(tables.reverse) + bytes(tables.reverse_recent);
   return stats;

@@ -85,10 +85,19 @@ class Engine final : public GraphEngine {
     return guarded<std::uint64_t>([&] { return graph::read_state(transaction.native(), tables_).state.changes; });
   }
 
+  Result<void> change(WriteTransaction& transaction, FunctionRef<Result<void>(Writer&)> change) override {
+    return guarded<void>([&]() -> Result<void> {
+      Operation operation(writer_, transaction);
+      if (Result<void> changed = change(writer_); !changed) return changed;
+      operation.finish();
+      return {};
+    });
+  }
+
   Result<bool> insert(WriteTransaction& transaction, const EntryBytes& entry) override {
     return guarded<bool>([&] {
       Operation operation(writer_, transaction);
-      const bool added = writer_.insert(entry.key, entry.inputs);
+      const bool added = writer_.insert(entry);
       operation.finish();
       return added;
     });
@@ -98,7 +107,7 @@ class Engine final : public GraphEngine {
     return guarded<std::size_t>([&] {
       Operation operation(writer_, transaction);
       std::size_t added = 0;
-      for (EntryBytes entry; next(entry);) added += static_cast<std::size_t>(writer_.insert(entry.key, entry.inputs));
+      for (EntryBytes entry; next(entry);) added += static_cast<std::size_t>(writer_.insert(entry));
       operation.finish();
       return added;
     });
@@ -155,7 +164,7 @@ class Engine final : public GraphEngine {
     return guarded<std::size_t>([&] {
       Operation operation(writer_, transaction);
       std::size_t taken = 0;
-      for (EntryBytes entry; next(entry); ++taken) writer_.insert(entry.key, entry.inputs);
+      for (EntryBytes entry; next(entry); ++taken) writer_.insert(entry);
       writer_.state().restored += taken;
       last = taken < batch;
       if (last) writer_.state().restoring = writer_.state().restored = 0;

@@ -32,8 +32,8 @@ Result<void> refuse_first_format(Environment& environment, const std::string& pr
 
 Result<GraphTables> open_tables(Environment& environment, const std::string& prefix) {
   if (auto usable = refuse_first_format(environment, prefix); !usable) return usable.error();
-  constexpr const char* kinds[] = {"nodes.",        "lists.",   "near.",          "index.",
-                                   "index_recent.", "reverse.", "reverse_recent."};
+  constexpr const char* kinds[] = {"nodes.",   "lists.",          "near.",     "index.",  "index_recent.",
+                                   "reverse.", "reverse_recent.", "payloads.", "records."};
   std::vector<std::string> names;
   for (const char* set : {"0", "1"}) {
     for (const char* kind : kinds) names.push_back(prefix + kind + set);
@@ -41,7 +41,8 @@ Result<GraphTables> open_tables(Environment& environment, const std::string& pre
   const Result<std::vector<MDB_dbi>> opened = environment.impl().tables(names, MDB_INTEGERKEY, 0);
   if (!opened) return opened.error();
   const auto set = [](std::span<const MDB_dbi, std::size(kinds)> handles) {
-    return TableSet{handles[0], handles[1], handles[2], handles[3], handles[4], handles[5], handles[6]};
+    return TableSet{handles[0], handles[1], handles[2], handles[3], handles[4],
+                    handles[5], handles[6], handles[7], handles[8]};
   };
   const std::span handles(*opened);
   return environment.read([&](const ReadTransaction& transaction) {

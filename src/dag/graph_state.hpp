@@ -57,6 +57,8 @@ struct TableSet {
   MDB_dbi index_recent;    ///< its first level
   MDB_dbi reverse;         ///< set of input << 32 | dependent
   MDB_dbi reverse_recent;  ///< its first level
+  MDB_dbi payloads;        ///< `payload_key`: payloads of a block; `long_payload_key`: one that is too long for it
+  MDB_dbi records;         ///< id: record
 };
 
 struct GraphTables {

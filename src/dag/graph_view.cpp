@@ -31,6 +31,7 @@ GraphView::~GraphView() {
 
 void GraphView::close_readers() noexcept {
   for (PackedSet::Reader& reader : session_.sets) reader = PackedSet::Reader();
+  session_.records = Cursor();
 }
 
 // Returns whether the graph and the map are what they were.
@@ -42,6 +43,7 @@ bool GraphView::refresh() {
   for (PackedSet::Reader& reader : session_.sets) reader.forget();
   session_.blocks.clear();
   session_.near_blocks.clear();
+  session_.payloads.clear();
   session_.open_addresses = nullptr;
   session_.state = stored.state;
   session_.state_at = stored.at;
@@ -194,6 +196,48 @@ std::optional<BytesView> GraphView::near_bytes(std::uint32_t number) {
   if (remembered.empty()) remembered = get(transaction_, tables().near, number).value_or(BytesView());
   if (remembered.empty()) return std::nullopt;
   return remembered;
+}
+
+BytesView GraphView::payload_bytes(std::uint32_t number) {
+  if (staging_ != nullptr) {
+    const auto staged = staging_->payloads.find(number);
+    if (staged != staging_->payloads.end()) return staged->second.bytes();
+    return get(transaction_, tables().payloads, payload_key(number)).value_or(BytesView());
+  }
+  BytesView& remembered = session_.payloads[number];
+  if (remembered.empty()) remembered = get(transaction_, tables().payloads, payload_key(number)).value_or(BytesView());
+  return remembered;
+}
+
+BytesView GraphView::payload(Id id) {
+  const BytesView bytes = payload_bytes(shape_.block_of(id));
+  if (bytes.empty()) return {};
+  const PayloadView block(shape_, bytes);
+  const std::uint32_t slot = shape_.slot_of(id);
+  return block.is_outside(slot) ? long_payload(id) : block.at(slot);
+}
+
+BytesView GraphView::long_payload(Id id) {
+  if (staging_ != nullptr) {
+    const auto staged = staging_->long_payloads.find(id);
+    if (staged != staging_->long_payloads.end()) return staged->second;
+  }
+  const std::optional<BytesView> bytes = get(transaction_, tables().payloads, long_payload_key(shape_, id));
+  if (!bytes) throw_corrupted("a long payload is missing");
+  return *bytes;
+}
+
+BytesView GraphView::record(Id id) {
+  if (staging_ != nullptr) return get(transaction_, tables().records, id).value_or(BytesView());
+  if (!records_bound_) {
+    if (session_.records) {
+      session_.records.bind(transaction_);
+    } else {
+      session_.records = Cursor(transaction_, tables().records);
+    }
+    records_bound_ = true;
+  }
+  return session_.records.find(id).value_or(BytesView());
 }
 
 bool GraphView::is_near(Id input, Id dependent) {

@@ -15,17 +15,20 @@
 #include "dag/graph_state.hpp"
 #include "dag/key_hash.hpp"
 #include "dag/packed_set.hpp"
+#include "dag/payload_block.hpp"
 #include "dag/tail.hpp"
 
 namespace deriva::detail::graph {
 
 /// What a write operation has changed and not yet stored.
 struct Staging {
-  Id first_key = 0;                       ///< the first id of a block
-  std::vector<std::byte> keys;            ///< of the ids from `first_key` on
-  std::map<std::uint32_t, Block> blocks;  ///< changed ones, and the one that is not full
-  std::map<Id, std::vector<Id>> lists;    ///< new long lists
-  EdgeMap late_edges;                     ///< whose dependents are merged already
+  Id first_key = 0;                                    ///< the first id of a block
+  std::vector<std::byte> keys;                         ///< of the ids from `first_key` on
+  std::map<std::uint32_t, Block> blocks;               ///< changed ones, and the one that is not full
+  std::map<Id, std::vector<Id>> lists;                 ///< new long lists
+  EdgeMap late_edges;                                  ///< whose dependents are merged already
+  std::map<std::uint32_t, PayloadBlock> payloads;      ///< as `blocks`, as far as there are any
+  std::map<Id, std::vector<std::byte>> long_payloads;  ///< new ones
 };
 
 /// Tells one snapshot in one map from all others.
@@ -45,11 +48,13 @@ struct Session {
   std::uint64_t addresses_generation = 0;
   BlockCache<BytesView> blocks;               ///< encoded lists: valid for a stamp
   BlockCache<BytesView> near_blocks;          ///< valid for a stamp
+  BlockCache<BytesView> payloads;             ///< valid for a stamp
   const std::byte* open_addresses = nullptr;  ///< of the block that is not full: valid for a stamp
   Tail tail;
   std::uint64_t tail_generation = 0;
   std::uint64_t tail_epoch = 0;
   std::array<PackedSet::Reader, 4> sets;  ///< by `IndexedSet`; of the table set in use
+  Cursor records;                         ///< the same
 };
 
 /// The sets of a graph that have readers.
@@ -114,6 +119,11 @@ class GraphView {
     return for_each_edge_up(id, [&](Id dependent) { return is_dead(dependent) || visit(dependent); });
   }
 
+  /// What was given with the entry; empty if that was nothing. Valid for the transaction, or until its next change.
+  BytesView payload(Id id);
+  /// Empty if the node has none. Valid as a payload.
+  BytesView record(Id id);
+
   /// Whether the edge is in the block of near edges.
   bool is_near(Id input, Id dependent);
   std::optional<BytesView> near_bytes(std::uint32_t number);
@@ -133,6 +143,8 @@ class GraphView {
   const Block* staged_block(std::uint32_t number) const;
   const std::byte* load_addresses(std::uint32_t number);
   bool is_open(std::uint32_t number) const noexcept { return number == state().next / shape_.nodes(); }
+  BytesView payload_bytes(std::uint32_t number);
+  BytesView long_payload(Id id);
 
   template <class Visit>
   bool for_each_edge_up(Id id, Visit&& visit);
@@ -147,6 +159,7 @@ class GraphView {
   BlockShape shape_;
   KeyHash hash_;
   std::uint8_t bound_ = 0;             // which readers are bound to this transaction
+  bool records_bound_ = false;         // the same
   std::vector<std::uint64_t> recent_;  // scratch
 };
 

@@ -75,7 +75,8 @@ void Writer::finish() {
   view_.reset();
 }
 
-bool Writer::insert(BytesView key, BytesView inputs) {
+bool Writer::insert(const EntryBytes& entry) {
+  const auto& [key, inputs, payload] = entry;
   const std::uint64_t wide_hash = view_->wide_hash(key);
   const std::uint32_t hash = KeyHash::folded(wide_hash);
   const std::optional<Id> known = view_->find(key, hash);
@@ -85,9 +86,7 @@ bool Writer::insert(BytesView key, BytesView inputs) {
   }
   resolve(key, inputs);
   if (known) check_cycle(*known);
-  if (state().next >= max_nodes - static_cast<Id>(inputs_.size()) - 1) {
-    throw Failure{Error(Errc::unsupported, "a graph holds at most 2^31 nodes, removed ones included")};
-  }
+  check_room(static_cast<Id>(inputs_.size()) + 1);
 
   changed_ = true;
   create_unknown_inputs(inputs);
@@ -97,20 +96,37 @@ bool Writer::insert(BytesView key, BytesView inputs) {
     ids_.push_back(input.id);
     digest.add(input.hash);
   }
-  if (known) {
-    fill(*known, ids_);
-  } else {
-    append(key, hash, true, ids_);
-  }
+  if (known) fill(*known, ids_);
+  const Id id = known ? *known : append(key, hash, true, ids_);
+  set_payload(id, payload);
   ++state().recipes;
   state().edges += ids_.size();
   state().content += digest.value();
-  if (state().next - state().merged >= max_pending_) {
-    store();
-    merge_tail();
-    stored_ = true;
-  }
+  merge_when_long();
   return true;
+}
+
+void Writer::check_room(Id nodes) const {
+  if (session_.state.next < max_nodes - nodes) return;
+  throw Failure{Error(Errc::unsupported, "a graph holds at most 2^31 nodes, removed ones included")};
+}
+
+void Writer::merge_when_long() {
+  if (state().next - state().merged < max_pending_) return;
+  store();
+  merge_tail();
+  stored_ = true;
+}
+
+Id Writer::find_or_add(BytesView key) {
+  const std::uint32_t hash = view_->hash(key);
+  if (const std::optional<Id> known = view_->find(key, hash)) return *known;
+  check_room(1);
+  changed_ = true;
+  ++state().unknown;
+  const Id id = append(key, hash, false, {});
+  merge_when_long();
+  return id;
 }
 
 void Writer::check_same_inputs(BytesView key, Id id, BytesView inputs) {

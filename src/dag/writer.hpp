@@ -8,6 +8,7 @@
 
 #include <deriva/core/bytes.hpp>
 #include <deriva/core/error.hpp>
+#include <deriva/dag/detail/graph_engine.hpp>
 #include <deriva/storage/transaction.hpp>
 
 #include "dag/graph_view.hpp"
@@ -35,8 +36,16 @@ class Writer {
   void give_up() noexcept;
   bool stored() const noexcept { return stored_; }
 
-  /// False: it was there, with these inputs. `Failure`: `cycle`, `invalid_argument`; then nothing was changed.
-  bool insert(BytesView key, BytesView inputs);
+  /// False: it was there, with these inputs; it keeps its payload. `Failure`: `cycle`, `invalid_argument`; then nothing
+  /// was changed.
+  bool insert(const EntryBytes& entry);
+
+  /// The node of this key, a new one without an entry if need be.
+  Id find_or_add(BytesView key);
+  /// Gives a node a record, or another one. Not empty.
+  void put_record(Id id, BytesView record);
+  /// False: it had none.
+  bool erase_record(Id id);
 
   enum class Removal : std::uint8_t { refuse_if_needed, forced };
   /// False: no such entry. `Failure`: `invalid_argument` while other keys depend on it.
@@ -67,7 +76,11 @@ class Writer {
   void create_unknown_inputs(BytesView inputs);
   Id append(BytesView key, std::uint32_t hash, bool has_entry, std::span<const Id> inputs);
   void fill(Id id, std::span<const Id> inputs);
+  void set_payload(Id id, BytesView payload);
+  void drop_payload(Id id);
   Block& changing(std::uint32_t number);
+  PayloadBlock& changing_payloads(std::uint32_t number);
+  void store_payloads();
   std::uint64_t count_dependents(Id id);
   std::uint64_t digest_of(Id id);
   void remove_unneeded(Id id);
@@ -75,6 +88,8 @@ class Writer {
   void remove_edges(Id id);
   void remove_near(Id input, Id dependent);
   void store_late_edges();
+  void check_room(Id nodes) const;
+  void merge_when_long();
   void store();
   void merge_tail();
 

@@ -63,6 +63,8 @@ void Writer::remove_unneeded(Id id) {
   state().edges -= block.view().list(slot).count;
   state().content -= digest_of(id);
   block.mark_dead(slot);
+  drop_payload(id);
+  erase_record(id);
   --state().recipes;
   ++state().dead;
 }
@@ -74,6 +76,8 @@ void Writer::make_unknown(Id id) {
   Block& block = changing(view_->shape().block_of(id));
   state().edges -= block.view().list(view_->shape().slot_of(id)).count;
   block.replace(id, false, {});
+  drop_payload(id);
+  erase_record(id);
   --state().recipes;
   ++state().unknown;
   if (id >= state().merged) ++state().tail_epoch;

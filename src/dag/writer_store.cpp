@@ -29,6 +29,7 @@ void Writer::store() {
   for (const auto& [id, inputs] : staging_.lists)
     put(*transaction_, tables.lists, id, std::as_bytes(std::span(inputs)));
   staging_.lists.clear();
+  store_payloads();
   store_late_edges();
 }
 

@@ -11,17 +11,13 @@
 #include <deriva/core/digest.hpp>
 #include <deriva/storage/table.hpp>
 
-namespace deriva {
-namespace {
+#include "store/store_impl.hpp"
 
-/// A result on disk; docs/storage-format.md, "Results". Little-endian, like all that an environment holds.
-struct StoredResult {
-  std::array<std::byte, 32> digest;
-  std::uint64_t size;
-  std::int64_t compute_ns;
-  std::int64_t computed_at_ns;
-};
-static_assert(sizeof(StoredResult) == 56 && std::has_unique_object_representations_v<StoredResult>);
+namespace deriva {
+
+using detail::leaf_digest;
+
+namespace {
 
 StoredResult pack(const ComputedResult& result, const PreparedBlob& blob) {
   return {blob.digest.bytes, blob.size, result.compute_time.count(), result.computed_at.time_since_epoch().count()};
@@ -32,12 +28,6 @@ ResultRecord unpack(const StoredResult& stored) {
           std::chrono::sys_time<std::chrono::nanoseconds>(std::chrono::nanoseconds(stored.computed_at_ns))};
 }
 
-Digest leaf_digest(const Address& address) {
-  Digest digest;
-  std::copy(address.bytes().begin(), address.bytes().end(), digest.bytes.begin());
-  return digest;
-}
-
 Error contradiction(const Address& address, const StoredResult& stored, const PreparedBlob& blob) {
   return Error(Errc::not_deterministic,
                fmt::format("the stored result has {} bytes with digest {}, the new one {} bytes with digest {}",
@@ -46,17 +36,6 @@ Error contradiction(const Address& address, const StoredResult& stored, const Pr
 }
 
 }  // namespace
-
-struct Store::Impl {
-  Environment environment;
-  BlobStore blobs;
-  Table<Address, BytesView> recipes;
-  Table<Address, StoredResult> results;
-  PersistentDag<> dag;
-
-  Result<std::optional<Recipe>> recipe(const ReadTransaction& transaction, const Address& address) const;
-  Result<Lookup::Answer> look_up(const ReadTransaction& transaction, const Address& address) const;
-};
 
 Store::Store(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Store::Store(Store&&) noexcept = default;

@@ -260,6 +260,7 @@ class PersistentDag {
   Result<std::uint64_t> restore(const Entries& entries, std::size_t batch = 10'000);
 
  private:
+  friend struct detail::GraphAccess;
   using Cache = detail::AdjacencyCache<Key>;
   using Direction = typename Cache::Direction;
   using List = typename Cache::List;

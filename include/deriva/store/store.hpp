@@ -21,6 +21,10 @@
 
 namespace deriva {
 
+namespace detail {
+class StoreAccess;
+}
+
 struct StoreOptions {
   EnvironmentOptions environment;
   BlobStoreOptions blobs;
@@ -89,6 +93,7 @@ class Store {
   [[nodiscard]] Result<void> flush();
 
  private:
+  friend class detail::StoreAccess;
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;

@@ -16,6 +16,7 @@ namespace deriva::detail {
 
 namespace graph {
 class GraphView;
+class Writer;
 }
 
 /// Called with the bytes of a key; returns whether to go on.
@@ -27,10 +28,12 @@ struct KeyBlock {
   std::uint32_t count;
 };
 using KeyBlockVisitor = FunctionRef<bool(const KeyBlock&)>;
-/// An entry to insert: its key, and the keys of its inputs one after the other.
+/// An entry to insert: its key, the keys of its inputs one after the other, and what belongs to it for as long as it
+/// exists: bytes that mean nothing to the graph.
 struct EntryBytes {
   BytesView key;
   BytesView inputs;
+  BytesView payload = {};
 };
 /// Stores the next entry and returns true, or returns false at the end.
 using EntrySource = FunctionRef<bool(EntryBytes&)>;
@@ -54,6 +57,9 @@ class GraphSnapshot {
   Result<void> for_each_block(KeyBlockVisitor visit) const;
   Result<DagStats> stats() const;
   Result<void> check() const;
+
+  /// By ids instead of keys; throws `Failure`.
+  [[nodiscard]] graph::GraphView& view() const noexcept { return view_; }
 
  private:
   graph::GraphView& view_;
@@ -82,6 +88,9 @@ class GraphEngine {
   /// Numbers the state that the transaction sees: grows with every change, in whatever process.
   virtual Result<std::uint64_t> changes(const ReadTransaction& transaction) = 0;
 
+  /// Calls `operation(graph::Writer&)` for changes by ids, and of records. An error undoes the transaction.
+  virtual Result<void> change(WriteTransaction& transaction, FunctionRef<Result<void>(graph::Writer&)> operation) = 0;
+
   virtual Result<bool> insert(WriteTransaction& transaction, const EntryBytes& entry) = 0;
   virtual Result<std::size_t> insert_many(WriteTransaction& transaction, EntrySource next) = 0;
   virtual Result<bool> remove(WriteTransaction& transaction, BytesView key, bool forced) = 0;
@@ -101,6 +110,14 @@ class GraphEngine {
 
  private:
   Environment environment_;
+};
+
+/// The engine beneath a typed graph, for the layers above.
+struct GraphAccess {
+  template <class Dag>
+  static GraphEngine& engine(const Dag& dag) noexcept {
+    return *dag.engine_;
+  }
 };
 
 }  // namespace deriva::detail

@@ -1,0 +1,53 @@
+// What belongs to nodes: payloads, which come and go with entries, and records.
+#include "dag/writer.hpp"
+
+namespace deriva::detail::graph {
+
+PayloadBlock& Writer::changing_payloads(std::uint32_t number) {
+  if (const auto found = staging_.payloads.find(number); found != staging_.payloads.end()) return found->second;
+  const std::optional<BytesView> bytes = get(view_->transaction(), view_->tables().payloads, payload_key(number));
+  const BlockShape& shape = view_->shape();
+  return staging_.payloads.emplace(number, bytes ? PayloadBlock(shape, *bytes) : PayloadBlock(shape)).first->second;
+}
+
+void Writer::set_payload(Id id, BytesView payload) {
+  if (payload.empty()) return;
+  const BlockShape& shape = view_->shape();
+  if (changing_payloads(shape.block_of(id)).set(shape.slot_of(id), payload)) return;
+  staging_.long_payloads[id].assign(payload.begin(), payload.end());
+}
+
+void Writer::drop_payload(Id id) {
+  if (view_->payload(id).empty()) return;
+  const BlockShape& shape = view_->shape();
+  PayloadBlock& block = changing_payloads(shape.block_of(id));
+  const bool outside = block.view().is_outside(shape.slot_of(id));
+  block.set(shape.slot_of(id), {});
+  if (!outside || staging_.long_payloads.erase(id) != 0) return;
+  erase(*transaction_, view_->tables().payloads, long_payload_key(shape, id));
+  stored_ = true;
+}
+
+void Writer::store_payloads() {
+  const MDB_dbi table = view_->tables().payloads;
+  for (const auto& [number, block] : staging_.payloads) put(*transaction_, table, payload_key(number), block.bytes());
+  for (const auto& [id, payload] : staging_.long_payloads) {
+    put(*transaction_, table, long_payload_key(view_->shape(), id), payload);
+  }
+  std::erase_if(staging_.payloads, [&](const auto& staged) { return staged.first < full_blocks_; });
+  staging_.long_payloads.clear();
+}
+
+void Writer::put_record(Id id, BytesView record) {
+  put(*transaction_, view_->tables().records, id, record);
+  stored_ = true;
+}
+
+bool Writer::erase_record(Id id) {
+  const MDB_dbi table = view_->tables().records;
+  if (!get(view_->transaction(), table, id)) return false;
+  erase(*transaction_, table, id);
+  return stored_ = true;
+}
+
+}  // namespace deriva::detail::graph
