@@ -112,6 +112,8 @@ class GraphView {
   BytesView payload(Id id);
   /// Empty if the node has none. Valid as a payload.
   BytesView record(Id id);
+  /// How many nodes have one.
+  std::uint64_t records() const { return table_size(transaction_, tables().records).entries; }
 
   /// Whether the edge is in the block of near edges.
   bool is_near(Id input, Id dependent);
@@ -120,8 +122,10 @@ class GraphView {
   /// Extends the tail's edges to all nodes. Called by the questions that need them.
   void complete_tail_edges();
 
- private:
+  /// Whether the node has this key, and was not removed.
   bool is_live(Id id, BytesView key);
+
+ private:
   bool refresh();
   PackedSet::Reader& reader(IndexedSet which);
   void close_readers() noexcept;
