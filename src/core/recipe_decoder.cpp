@@ -29,6 +29,12 @@ class RecipeDecoder {
     return recipe;
   }
 
+  [[nodiscard]] Result<Params> decode_params() {
+    Params decoded;
+    if (!params(decoded) || !end()) return in_.error();
+    return decoded;
+  }
+
  private:
   bool header() noexcept {
     if (in_.remaining() > limits::recipe_bytes) return in_.fail_at(limits::recipe_bytes, "a recipe of more than 1 MiB");
@@ -165,5 +171,7 @@ class RecipeDecoder {
 }  // namespace
 
 Result<Recipe> decode_recipe(BytesView bytes) { return RecipeDecoder(bytes).decode(); }
+
+Result<Params> detail::decode_params(BytesView bytes) { return RecipeDecoder(bytes).decode_params(); }
 
 }  // namespace deriva

@@ -14,6 +14,9 @@ namespace deriva::detail::graph {
 
 namespace {
 
+constexpr const char* kinds[] = {"nodes.",   "lists.",          "near.",     "index.",  "index_recent.",
+                                 "reverse.", "reverse_recent.", "payloads.", "records."};
+
 bool has_table(const ReadTransaction& transaction, const std::string& name) {
   return get(transaction.native(), unnamed_table(transaction.native()), name).has_value();
 }
@@ -30,15 +33,17 @@ Result<void> refuse_first_format(Environment& environment, const std::string& pr
 
 }  // namespace
 
+std::vector<Environment::Impl::TableSpec> table_specs(const std::string& prefix) {
+  std::vector<Environment::Impl::TableSpec> specs;
+  for (const char* set : {"0", "1"}) {
+    for (const char* kind : kinds) specs.push_back({prefix + kind + set, MDB_INTEGERKEY});
+  }
+  return specs;
+}
+
 Result<GraphTables> open_tables(Environment& environment, const std::string& prefix) {
   if (auto usable = refuse_first_format(environment, prefix); !usable) return usable.error();
-  constexpr const char* kinds[] = {"nodes.",   "lists.",          "near.",     "index.",  "index_recent.",
-                                   "reverse.", "reverse_recent.", "payloads.", "records."};
-  std::vector<std::string> names;
-  for (const char* set : {"0", "1"}) {
-    for (const char* kind : kinds) names.push_back(prefix + kind + set);
-  }
-  const Result<std::vector<MDB_dbi>> opened = environment.impl().tables(names, MDB_INTEGERKEY, 0);
+  const Result<std::vector<MDB_dbi>> opened = environment.impl().tables(table_specs(prefix));
   if (!opened) return opened.error();
   const auto set = [](std::span<const MDB_dbi, std::size(kinds)> handles) {
     return TableSet{handles[0], handles[1], handles[2], handles[3], handles[4],

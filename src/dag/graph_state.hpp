@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include <deriva/storage/environment.hpp>
 
 #include "dag/block.hpp"
+#include "storage/environment_impl.hpp"
 #include "storage/table_access.hpp"
 
 namespace deriva::detail::graph {
@@ -70,6 +72,9 @@ struct GraphTables {
 
   const TableSet& of(const GraphState& state_record) const noexcept { return sets[state_record.table_set & 1U]; }
 };
+
+/// The tables of a graph, for those who open several things in one transaction.
+std::vector<Environment::Impl::TableSpec> table_specs(const std::string& prefix);
 
 /// Opens the tables, and creates those that are missing. Errors: `format_mismatch` when there is a graph of format 1.
 Result<GraphTables> open_tables(Environment& environment, const std::string& prefix);

@@ -123,6 +123,8 @@ class GraphView {
   BytesView payload(Id id);
   /// Empty if the node has none. Valid as a payload.
   BytesView record(Id id);
+  /// How many nodes have one.
+  std::uint64_t records() const { return table_size(transaction_, tables().records).entries; }
 
   /// Whether the edge is in the block of near edges.
   bool is_near(Id input, Id dependent);
@@ -131,8 +133,10 @@ class GraphView {
   /// Extends the tail's edges to all nodes. Called by the questions that need them.
   void complete_tail_edges();
 
- private:
+  /// Whether the node has this key, and was not removed.
   bool is_live(Id id, BytesView key);
+
+ private:
   bool refresh();
   void catch_up();
   PackedSet::Reader& reader(IndexedSet which);

@@ -118,7 +118,8 @@ void Writer::merge_when_long() {
   stored_ = true;
 }
 
-Id Writer::find_or_add(BytesView key) {
+Id Writer::find_or_add(BytesView key, Id likely) {
+  if (likely < state().next && view_->is_live(likely, key)) return likely;
   const std::uint32_t hash = view_->hash(key);
   if (const std::optional<Id> known = view_->find(key, hash)) return *known;
   check_room(1);

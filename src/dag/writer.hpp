@@ -23,6 +23,8 @@ namespace deriva::detail::graph {
 /// it is not: after a rollback, after an operation that was given up, after a commit by another process.
 class Writer {
  public:
+  static constexpr Id unknown = ~Id{0};
+
   /// `max_tail`: nodes that `finish` may leave unmerged; `insert` merges before they are eight times as many.
   Writer(const GraphTables& tables, Id max_tail)
       : tables_(tables), max_tail_(max_tail), max_pending_(std::max<Id>(8 * max_tail, 1'024)) {}
@@ -40,10 +42,12 @@ class Writer {
   /// was changed.
   bool insert(const EntryBytes& entry);
 
-  /// The node of this key, a new one without an entry if need be.
-  Id find_or_add(BytesView key);
+  /// The node of this key, a new one without an entry if need be. `likely`: where to look first.
+  Id find_or_add(BytesView key, Id likely = unknown);
   /// Gives a node a record, or another one. Not empty.
   void put_record(Id id, BytesView record);
+  /// Gives a node a record unless it has one, which is returned. Empty: it had none.
+  BytesView add_record(Id id, BytesView record);
   /// False: it had none.
   bool erase_record(Id id);
 
@@ -67,8 +71,6 @@ class Writer {
     Id id;
     std::uint64_t hash;  // wide
   };
-  static constexpr Id unknown = ~Id{0};
-
   void load();
   void check_same_inputs(BytesView key, Id id, BytesView inputs);
   void resolve(BytesView key, BytesView inputs);

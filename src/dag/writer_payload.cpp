@@ -43,6 +43,12 @@ void Writer::put_record(Id id, BytesView record) {
   stored_ = true;
 }
 
+BytesView Writer::add_record(Id id, BytesView record) {
+  const std::optional<BytesView> before = detail::insert(*transaction_, view_->tables().records, id, record);
+  stored_ = stored_ || !before;
+  return before.value_or(BytesView());
+}
+
 bool Writer::erase_record(Id id) {
   const MDB_dbi table = view_->tables().records;
   if (!get(view_->transaction(), table, id)) return false;

@@ -53,8 +53,14 @@ class Environment::Impl {
   /// The handle of a table, which is created if need be; opened once per process. `value_size`: of a set, else 0.
   /// Errors: `invalid_argument` (inside a transaction; another value size), `format_mismatch` (another kind of table).
   Result<MDB_dbi> table(std::string_view name, unsigned int flags, std::size_t value_size);
-  /// The same for several tables of one kind, in one transaction.
-  Result<std::vector<MDB_dbi>> tables(std::span<const std::string> names, unsigned int flags, std::size_t value_size);
+  /// What a table is opened by.
+  struct TableSpec {
+    std::string name;
+    unsigned int flags = 0;
+    std::size_t value_size = 0;  ///< of a set
+  };
+  /// The same for several tables, in one transaction.
+  Result<std::vector<MDB_dbi>> tables(std::span<const TableSpec> specs);
 
   /// Changes whenever the map may have moved. What a reader remembers of a snapshot, by pointers, is good for another
   /// transaction with the same id as long as this is the same. Requires: inside a transaction.

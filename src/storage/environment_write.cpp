@@ -206,27 +206,26 @@ Result<void> Environment::Impl::open_table(WriteTransaction& transaction, TableE
 }
 
 Result<MDB_dbi> Environment::Impl::table(std::string_view name, unsigned int flags, std::size_t value_size) {
-  const std::string names[] = {std::string(name)};
-  const Result<std::vector<MDB_dbi>> handles = tables(names, flags, value_size);
+  const TableSpec specs[] = {{std::string(name), flags, value_size}};
+  const Result<std::vector<MDB_dbi>> handles = tables(specs);
   if (!handles) return handles.error();
   return handles->front();
 }
 
-Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const std::string> names, unsigned int flags,
-                                                       std::size_t value_size) {
+Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const TableSpec> specs) {
   std::vector<MDB_dbi> handles;
   for (bool opened = false;; opened = true) {
     handles.clear();
-    for (const std::string& name : names) {
-      const Result<std::optional<MDB_dbi>> known = find_table(name, flags, value_size);
+    for (const TableSpec& spec : specs) {
+      const Result<std::optional<MDB_dbi>> known = find_table(spec.name, spec.flags, spec.value_size);
       if (!known) return known.error();
       if (*known) handles.push_back(**known);
     }
-    if (handles.size() == names.size()) return handles;
+    if (handles.size() == specs.size()) return handles;
     if (opened) return Error(Errc::not_found, "a table that was just opened is not there");
     auto open = [&](WriteTransaction& transaction) -> Result<void> {
-      for (const std::string& name : names) {
-        if (auto done = open_table(transaction, {name, 0, flags, value_size}); !done) return done;
+      for (const TableSpec& spec : specs) {
+        if (auto done = open_table(transaction, {spec.name, 0, spec.flags, spec.value_size}); !done) return done;
       }
       return {};
     };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +24,11 @@ class ReaderPool {
     MDB_txn* transaction = nullptr;
   };
 
-  explicit ReaderPool(std::size_t places) : places_(std::make_unique<Place[]>(places)), count_(places) {}
+  explicit ReaderPool(std::size_t places)
+      : chunks_(std::make_unique<std::atomic<Chunk*>[]>((places + chunk_size - 1) / chunk_size)), count_(places) {}
+  ReaderPool(const ReaderPool&) = delete;
+  ReaderPool& operator=(const ReaderPool&) = delete;
+  ~ReaderPool();
 
   /// A free place, the one that this thread used last if possible. Waits while the gate is closed.
   /// Returns null if all places are busy.
@@ -35,10 +40,12 @@ class ReaderPool {
   /// Lets no new reader in and waits until all have left.
   void close() noexcept;
   void open() noexcept;
-  /// All places; only with the gate closed.
+  /// All places that were ever in use; only with the gate closed.
   template <class Visitor>
   void for_each(Visitor&& visitor) {
-    for (std::size_t i = 0; i < count_; ++i) visitor(places_[i]);
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (Place* place = existing(i)) visitor(*place);
+    }
   }
 
  private:
@@ -46,9 +53,19 @@ class ReaderPool {
   static constexpr std::uint32_t busy = 1;
   static constexpr std::uint32_t awaited = 2;  // busy, and `close` sleeps until it is free
 
-  bool try_take(Place& place) noexcept;
+  static constexpr std::size_t chunk_size = 16;
+  using Chunk = std::array<Place, chunk_size>;
 
-  std::unique_ptr<Place[]> places_;
+  bool try_take(Place& place) noexcept;
+  // Null as long as none of its chunk was used. Whoever closed the gate and sees null need not wait for it: its first
+  // user will see the gate.
+  Place* existing(std::size_t number) const noexcept {
+    Chunk* chunk = chunks_[number / chunk_size].load(std::memory_order_seq_cst);
+    return chunk == nullptr ? nullptr : &(*chunk)[number % chunk_size];
+  }
+  Place* make(std::size_t number) noexcept;
+
+  std::unique_ptr<std::atomic<Chunk*>[]> chunks_;
   std::size_t count_;
   alignas(64) std::atomic<bool> closed_{false};
 };

@@ -77,6 +77,15 @@ void put(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesV
   std::memcpy(room.data(), value.data(), value.size());
 }
 
+std::optional<BytesView> insert(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value) {
+  MDB_val native_key = key_of(key);
+  MDB_val native_value{value.size(), const_cast<std::byte*>(value.data())};
+  const int code = mdb_put(transaction.native(), table, &native_key, &native_value, MDB_NOOVERWRITE);
+  if (code == MDB_KEYEXIST) return view_of(native_value);
+  check_write(transaction, code, "writing the graph");
+  return std::nullopt;
+}
+
 void erase(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key) {
   MDB_val native_key = key_of(key);
   check_write(transaction, mdb_del(transaction.native(), table, &native_key, nullptr), "writing the graph");

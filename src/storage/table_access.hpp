@@ -34,6 +34,8 @@ enum class Place : std::uint8_t { anywhere, last };
                                            std::size_t size, Place place = Place::anywhere);
 void put(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value,
          Place place = Place::anywhere);
+/// Puts the value unless the key is there; returns its value then, as `get`.
+std::optional<BytesView> insert(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value);
 void erase(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key);
 // The table of the names of all tables, which LMDB writes with every commit anyway, has room for other values too.
 /// Its handle, which is always the same.

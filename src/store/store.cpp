@@ -1,41 +1,18 @@
 #include <deriva/store/store.hpp>
 
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <numeric>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include <deriva/core/digest.hpp>
-#include <deriva/storage/table.hpp>
 
+#include "dag/graph_view.hpp"
+#include "store/recipe_payload.hpp"
+#include "store/result_writer.hpp"
 #include "store/store_impl.hpp"
+#include "store/store_reader.hpp"
 
 namespace deriva {
 
-using detail::leaf_digest;
-
-namespace {
-
-StoredResult pack(const ComputedResult& result, const PreparedBlob& blob) {
-  return {blob.digest.bytes, blob.size, result.compute_time.count(), result.computed_at.time_since_epoch().count()};
-}
-
-ResultRecord unpack(const StoredResult& stored) {
-  return {Digest{stored.digest}, stored.size, std::chrono::nanoseconds(stored.compute_ns),
-          std::chrono::sys_time<std::chrono::nanoseconds>(std::chrono::nanoseconds(stored.computed_at_ns))};
-}
-
-Error contradiction(const Address& address, const StoredResult& stored, const PreparedBlob& blob) {
-  return Error(Errc::not_deterministic,
-               fmt::format("the stored result has {} bytes with digest {}, the new one {} bytes with digest {}",
-                           stored.size, Digest{stored.digest}.to_string(), blob.size, blob.digest.to_string()))
-      .with_address(address);
-}
-
-}  // namespace
+using detail::StoreReader;
 
 Store::Store(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Store::Store(Store&&) noexcept = default;
@@ -47,14 +24,14 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   if (!environment) return environment.error();
   Result<BlobStore> blobs = BlobStore::open(*environment, options.blobs);
   if (!blobs) return blobs.error();
-  auto recipes = Table<Address, BytesView>::open(*environment, "recipes");
-  if (!recipes) return recipes.error();
-  auto results = Table<Address, StoredResult>::open(*environment, "results");
-  if (!results) return results.error();
+  Result<detail::FunctionNumbers> functions = detail::FunctionNumbers::open(*environment);
+  if (!functions) return functions.error();
+  Result<detail::CutoffTable> cutoffs = detail::CutoffTable::open(*environment);
+  if (!cutoffs) return cutoffs.error();
   Result<PersistentDag<>> dag = PersistentDag<>::open(*environment, options.dag);
   if (!dag) return dag.error();
-  return Store(std::unique_ptr<Impl>(
-      new Impl{*std::move(environment), *std::move(blobs), *std::move(recipes), *std::move(results), *std::move(dag)}));
+  return Store(std::unique_ptr<Impl>(new Impl{*std::move(environment), *std::move(blobs), *std::move(functions),
+                                              *std::move(cutoffs), *std::move(dag)}));
 }
 
 // --- Leaves
@@ -89,132 +66,147 @@ Result<Address> Store::put_recipe(const Recipe& recipe) {
   return addresses->front();
 }
 
-Result<std::vector<Address>> Store::put_recipes(std::span<const Recipe> recipes) {
-  std::vector<std::vector<std::byte>> encodings;
-  std::vector<Address> addresses;
-  encodings.reserve(recipes.size());
-  addresses.reserve(recipes.size());
-  for (const Recipe& recipe : recipes) {
-    Result<std::vector<std::byte>> encoding = try_encode(recipe);
-    if (!encoding) return encoding.error();
-    addresses.push_back(recipe_address(*encoding));
-    encodings.push_back(*std::move(encoding));
+namespace {
+
+/// Recipes on their way into the graph, with what has to be made of them before the transaction.
+class RecipeBatch {
+ public:
+  /// Errors: `invalid_argument` for a recipe without an encoding.
+  static Result<RecipeBatch> encode(std::span<const Recipe> recipes) {
+    RecipeBatch batch;
+    batch.recipes_ = recipes;
+    batch.addresses.reserve(recipes.size());
+    batch.params_ends_.reserve(recipes.size());
+    for (const Recipe& recipe : recipes) {
+      const Result<std::vector<std::byte>> encoding = try_encode(recipe);
+      if (!encoding) return encoding.error();
+      batch.addresses.push_back(recipe_address(*encoding));
+      const BytesView params = detail::params_of(recipe, *encoding);
+      batch.params_.insert(batch.params_.end(), params.begin(), params.end());
+      batch.params_ends_.push_back(batch.params_.size());
+    }
+    return batch;
   }
-  // Neighbours in the table one after the other; the graph takes them as they come, inputs first.
-  std::vector<std::size_t> by_address(recipes.size());
-  std::iota(by_address.begin(), by_address.end(), std::size_t{0});
-  std::sort(by_address.begin(), by_address.end(),
-            [&](std::size_t a, std::size_t b) { return addresses[a] < addresses[b]; });
-  const Result<void> written = impl_->environment.write([&](WriteTransaction& transaction) -> Result<void> {
-    std::vector<bool> is_new(recipes.size());
-    for (const std::size_t i : by_address) {
-      const Result<bool> inserted = impl_->recipes.insert(transaction, addresses[i], encodings[i]);
-      if (!inserted) return inserted.error();
-      is_new[i] = *inserted;
-    }
-    std::vector<std::pair<Address, std::span<const Address>>> entries;
-    for (std::size_t i = 0; i < recipes.size(); ++i) {
-      if (is_new[i]) entries.emplace_back(addresses[i], recipes[i].inputs);
-    }
-    if (const Result<std::size_t> linked = impl_->dag.insert_many(transaction, entries); !linked) return linked.error();
-    return {};
+
+  /// Entries for the graph, with the numbers of their functions, which a transaction gives. The first error ends it.
+  template <class GiveNumber>
+  Result<std::size_t> insert_into(detail::GraphEngine& graph, WriteTransaction& transaction, GiveNumber give) const {
+    Result<std::uint32_t> number = 0U;
+    const FunctionId* numbered = nullptr;
+    std::vector<std::byte> payload;
+    std::size_t at = 0;
+    auto next = [&](detail::EntryBytes& out) {
+      if (at == recipes_.size()) return false;
+      const FunctionId& function = recipes_[at].function;
+      if (numbered == nullptr || *numbered != function) number = give(function);
+      if (!number) return false;
+      numbered = &function;
+      payload.clear();
+      const std::size_t begin = at == 0 ? 0 : params_ends_[at - 1];
+      detail::append_payload(payload, *number, BytesView(params_).subspan(begin, params_ends_[at] - begin));
+      out = {addresses[at].bytes(), std::as_bytes(std::span(recipes_[at].inputs)), payload};
+      ++at;
+      return true;
+    };
+    Result<std::size_t> inserted = graph.insert_many(transaction, next);
+    if (!number) return number.error();
+    return inserted;
+  }
+
+  std::vector<Address> addresses;
+
+ private:
+  std::span<const Recipe> recipes_;
+  std::vector<std::byte> params_;  // encoded, one after the other
+  std::vector<std::size_t> params_ends_;
+};
+
+}  // namespace
+
+Result<std::vector<Address>> Store::put_recipes(std::span<const Recipe> recipes) {
+  Result<RecipeBatch> batch = RecipeBatch::encode(recipes);
+  if (!batch) return batch.error();
+  const Result<std::size_t> written = impl_->environment.write([&](WriteTransaction& transaction) {
+    const auto give = [&](const FunctionId& function) { return impl_->functions.give(transaction, function); };
+    return batch->insert_into(impl_->graph(), transaction, give);
   });
   if (!written) return written.error();
-  return addresses;
-}
-
-/// Reads a recipe and checks that it is the one of this address.
-Result<std::optional<Recipe>> Store::Impl::recipe(const ReadTransaction& transaction, const Address& address) const {
-  const Result<std::optional<BytesView>> encoding = recipes.get(transaction, address);
-  if (!encoding) return encoding.error();
-  if (!*encoding) return std::optional<Recipe>();
-  Result<Recipe> recipe = decode_recipe(**encoding);
-  if (!recipe || recipe_address(**encoding) != address) {
-    return Error(Errc::corrupted, "the stored recipe is not the one of its address").with_address(address);
-  }
-  return std::optional<Recipe>(*std::move(recipe));
+  return std::move(batch->addresses);
 }
 
 Result<std::optional<Recipe>> Store::recipe(const Address& address) const {
-  return std::as_const(impl_->environment).read([&](const ReadTransaction& transaction) {
-    return impl_->recipe(transaction, address);
+  Result<std::optional<Recipe>> recipe = std::optional<Recipe>();
+  const Result<void> done = detail::read(*this, [&](StoreReader& reader) {
+    if (const std::optional<StoreReader::Id> id = reader.find(address)) recipe = reader.recipe(*id);
   });
+  if (!done) return done.error();
+  return recipe;
 }
 
 // --- Values and results
 
 Result<std::optional<Blob>> Store::value(const Address& address) const {
-  // A large value is read after the transaction.
-  Result<std::optional<StoredBlob>> found =
-      std::as_const(impl_->environment)
-          .read([&](const ReadTransaction& transaction) -> Result<std::optional<StoredBlob>> {
-            const Result<std::optional<StoredResult>> result = impl_->results.get(transaction, address);
-            if (!result) return result.error();
-            return impl_->blobs.find(transaction, *result ? Digest{(*result)->digest} : leaf_digest(address));
-          });
+  Result<std::optional<StoredBlob>> found = std::optional<StoredBlob>();
+  const Result<void> done = detail::read(*this, [&](StoreReader& reader) {
+    const std::optional<StoreReader::Id> id = reader.find(address);
+    found = id ? reader.value(*id) : reader.leaf(address);
+  });
+  if (!done) return done.error();
   if (!found) return found.error();
   if (!*found) return std::optional<Blob>();
-  Result<Blob> value = impl_->blobs.load(std::move(**found));
+  Result<Blob> value = impl_->blobs.load(std::move(**found));  // a large one is read after the transaction
   if (!value) return value.error().with_address(address);
   return std::optional<Blob>(*std::move(value));
 }
 
 Result<std::optional<ResultRecord>> Store::result(const Address& address) const {
-  return std::as_const(impl_->environment)
-      .read([&](const ReadTransaction& transaction) -> Result<std::optional<ResultRecord>> {
-        const Result<std::optional<StoredResult>> result = impl_->results.get(transaction, address);
-        if (!result) return result.error();
-        if (!*result) return std::optional<ResultRecord>();
-        return std::optional<ResultRecord>(unpack(**result));
-      });
+  std::optional<ResultRecord> record;
+  const Result<void> done = detail::read(*this, [&](StoreReader& reader) -> Result<void> {
+    const std::optional<StoreReader::Id> id = reader.find(address);
+    if (!id) return {};
+    const Result<std::optional<detail::StoredResult>> stored = reader.result(*id);
+    if (!stored) return stored.error();
+    if (*stored) record = (*stored)->record();
+    return {};
+  });
+  if (!done) return done.error();
+  return record;
 }
 
 Result<void> Store::put_results(std::span<const ComputedResult> results) {
-  std::vector<BytesView> values;
-  values.reserve(results.size());
-  for (const ComputedResult& result : results) values.push_back(result.value);
-  const Result<std::vector<PreparedBlob>> blobs = impl_->blobs.prepare_many(values);
-  if (!blobs) return blobs.error();
-  return impl_->environment.write([&](WriteTransaction& transaction) -> Result<void> {
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      const PreparedBlob& blob = (*blobs)[i];
-      const Address& address = results[i].address;
-      if (const Result<bool> linked = impl_->blobs.link(transaction, blob); !linked) return linked.error();
-      const Result<bool> is_new = impl_->results.insert(transaction, address, pack(results[i], blob));
-      if (!is_new) return is_new.error();
-      if (*is_new) continue;
-      const Result<std::optional<StoredResult>> stored = impl_->results.get(transaction, address);
-      if (!stored) return stored.error();
-      if (*stored && (*stored)->digest != blob.digest.bytes) return contradiction(address, **stored, blob);
-    }
-    return {};
-  });
+  return detail::put_results(*this, results, {});
 }
 
 // --- Looking up
 
-Result<Lookup::Answer> Store::Impl::look_up(const ReadTransaction& transaction, const Address& address) const {
-  const Result<std::optional<StoredResult>> result = results.get(transaction, address);
-  if (!result) return result.error();
-  const Digest digest = *result ? Digest{(*result)->digest} : leaf_digest(address);
-  if (*result) {
-    const Result<std::optional<std::uint64_t>> size = blobs.size(transaction, digest);
-    if (!size) return size.error();
-    if (*size) return Lookup::Answer(Lookup::Stored{**size});
-  }
-  Result<std::optional<Recipe>> found = recipe(transaction, address);
-  if (!found) return found.error();
-  if (*found) return Lookup::Answer(Lookup::Computable{std::move(**found), result->has_value()});
-  const Result<std::optional<std::uint64_t>> leaf = blobs.size(transaction, leaf_digest(address));
-  if (!leaf) return leaf.error();
-  if (*leaf) return Lookup::Answer(Lookup::Stored{**leaf});
+namespace {
+
+Result<Lookup::Answer> look_up_leaf(StoreReader& reader, const Address& address) {
+  const Result<std::optional<std::uint64_t>> size = reader.leaf_size(address);
+  if (!size) return size.error();
+  if (*size) return Lookup::Answer(Lookup::Stored{**size});
   return Lookup::Answer(Lookup::Unknown{});
 }
 
+Result<Lookup::Answer> look_up_one(StoreReader& reader, const Address& address) {
+  using Known = StoreReader::Known;
+  const std::optional<StoreReader::Id> id = reader.find(address);
+  if (!id) return look_up_leaf(reader, address);
+  const Result<StoreReader::Answer> answer = reader.look_up(*id);
+  if (!answer) return answer.error();
+  if (answer->known == Known::stored) return Lookup::Answer(Lookup::Stored{answer->size});
+  if (answer->known == Known::nothing) return Lookup::Answer(Lookup::Unknown{});
+  Result<std::optional<Recipe>> recipe = reader.recipe(*id);
+  if (!recipe) return recipe.error();
+  return Lookup::Answer(Lookup::Computable{std::move(**recipe), answer->evicted});
+}
+
+}  // namespace
+
 Result<void> Store::look_up(std::span<const Address> addresses, LookupVisitor visitor) const {
-  return std::as_const(impl_->environment).read([&](const ReadTransaction& transaction) -> Result<void> {
+  return detail::read(*this, [&](StoreReader& reader) -> Result<void> {
     for (std::size_t i = 0; i < addresses.size(); ++i) {
-      Result<Lookup::Answer> answer = impl_->look_up(transaction, addresses[i]);
+      Result<Lookup::Answer> answer = look_up_one(reader, addresses[i]);
       if (!answer) return answer.error();
       visitor(i, *std::move(answer));
     }
@@ -237,14 +229,13 @@ Result<StoreStats> Store::stats() const {
   stats.environment = *environment;
   const Result<void> counted =
       std::as_const(impl_->environment).read([&](const ReadTransaction& transaction) -> Result<void> {
-        const Result<std::uint64_t> recipes = impl_->recipes.size(transaction);
-        if (!recipes) return recipes.error();
-        const Result<std::uint64_t> results = impl_->results.size(transaction);
-        if (!results) return results.error();
+        auto count = [&](detail::GraphSnapshot& graph) {
+          stats.recipes = graph.size();
+          stats.results = graph.view().records();
+        };
+        if (auto done = impl_->graph().read(transaction, count); !done) return done;
         const Result<std::uint64_t> values = impl_->blobs.count(transaction);
         if (!values) return values.error();
-        stats.recipes = *recipes;
-        stats.results = *results;
         stats.values = *values;
         return {};
       });

@@ -1,8 +1,11 @@
 #include "store/store_reader.hpp"
 
+#include <array>
 #include <cstring>
-#include <utility>
 
+#include "core/recipe_format.hpp"
+#include "storage/failure.hpp"
+#include "store/recipe_payload.hpp"
 #include "store/store_impl.hpp"
 
 namespace deriva::detail {
@@ -10,79 +13,121 @@ namespace deriva::detail {
 StoreReader::StoreReader(const Store& store, const ReadTransaction& transaction, graph::GraphView& graph)
     : store_(store), transaction_(transaction), graph_(graph) {}
 
-StoreReader::~StoreReader() = default;
-
-std::optional<StoreReader::Id> StoreReader::find(const Address& address) { return graph_.find(address.bytes()); }
-
 Address StoreReader::address(Id id) {
-  std::array<std::byte, Address::size_bytes> bytes{};
+  std::array<std::byte, Address::size_bytes> bytes;
   std::memcpy(bytes.data(), graph_.key_at(id), bytes.size());
   return Address(bytes);
 }
 
-namespace {
-
-std::uint32_t number_of(StoreAccess::Impl& impl, const FunctionId& function) {
-  const std::lock_guard lock(impl.functions_mutex);
-  const auto [at, is_new] =
-      impl.function_numbers.try_emplace(function, static_cast<std::uint32_t>(impl.functions.size()));
-  if (is_new) impl.functions.push_back(function);
-  return at->second;
+std::optional<StoredResult> StoreReader::stored_result(Id id) {
+  const BytesView record = graph_.record(id);
+  if (record.empty()) return std::nullopt;
+  return StoredResult::decode(record);
 }
-
-}  // namespace
 
 Result<StoreReader::Answer> StoreReader::look_up(Id id) {
   return guarded<Answer>([&]() -> Result<Answer> {
     if (id >= end()) return Error(Errc::invalid_argument, "no node of the graph has this number");
-    StoreAccess::Impl& impl = StoreAccess::impl(store_);
-    const Address key = address(id);
+    const std::uint32_t number = graph_.shape().block_of(id);
+    const std::uint32_t slot = id - graph_.shape().first_of(number);
+    const graph::BlockView block = graph_.block(number);
     Answer answer;
-    const Result<std::optional<StoredResult>> result = impl.results.get(transaction_, key);
-    if (!result) return result.error();
-    answer.is_leaf = !*result && !graph_.has_entry(id);
-    if (*result || answer.is_leaf) {
-      const auto size = impl.blobs.size(transaction_, *result ? Digest{(*result)->digest} : leaf_digest(key));
-      if (!size) return size.error();
-      answer.size = size->value_or(0);
-      answer.evicted = *result && !*size;
-      answer.is_leaf = answer.is_leaf && *size;
-      if (*size) answer.known = Known::stored;
-      if (*result) answer.compute_time = std::chrono::nanoseconds((*result)->compute_ns);
+    if (block.is_dead(slot)) return answer;
+    const bool has_recipe = block.has_entry(slot);
+    std::optional<std::uint64_t> stored;
+    if (const std::optional<StoredResult> result = stored_result(id)) {
+      const Result<std::optional<std::uint64_t>> found = size(*result);
+      if (!found) return found.error();
+      stored = *found;
+      answer.evicted = !stored;
+      answer.compute_time = std::chrono::nanoseconds(result->head.compute_ns);
+    } else if (!has_recipe) {
+      const Result<std::optional<std::uint64_t>> found = leaf_size(address(id));
+      if (!found) return found.error();
+      stored = *found;
+      answer.is_leaf = stored.has_value();
     }
-    if (!graph_.has_entry(id)) return answer;
-    if (answer.known != Known::stored) answer.known = Known::recipe;
-    const Result<std::optional<Recipe>> recipe = impl.recipe(transaction_, key);
-    if (!recipe) return recipe.error();
-    if (!*recipe) return Error(Errc::corrupted, "a recipe is missing").with_address(key);
-    answer.function = number_of(impl, (*recipe)->function);
-    const Recipe without_params{(*recipe)->function, (*recipe)->inputs, {}};
-    const BytesView encoding = **impl.recipes.get(transaction_, key);
-    if (!(*recipe)->params.empty()) answer.params = encoding.subspan(encode(without_params).size() - 1);
-    inputs_.clear();
-    graph_.for_each_input(id, [&](Id input) { return inputs_.push_back(input), true; });
-    answer.inputs = inputs_;
+    answer.size = stored.value_or(0);
+    answer.known = stored ? Known::stored : has_recipe ? Known::recipe : Known::nothing;
+    if (has_recipe) describe(id, block, slot, answer);
     return answer;
   });
 }
 
+void StoreReader::describe(Id id, const graph::BlockView& block, std::uint32_t slot, Answer& answer) {
+  const RecipePayload payload = split_payload(graph_.payload(id));
+  answer.function = payload.function;
+  answer.params = payload.params;
+  inputs_.clear();
+  graph::EncodedList list = block.list(slot);
+  graph_.for_each_input(id, list, [&](Id input) { return inputs_.push_back(input), true; });
+  answer.inputs = inputs_;
+}
+
 Result<const FunctionId*> StoreReader::function(std::uint32_t number) {
-  StoreAccess::Impl& impl = StoreAccess::impl(store_);
-  const std::lock_guard lock(impl.functions_mutex);
-  if (number >= impl.functions.size()) return Error(Errc::corrupted, "a recipe names a function that is not known");
-  return &impl.functions[number];
+  return StoreAccess::impl(store_).functions.find(transaction_, number);
 }
 
 Result<std::optional<Recipe>> StoreReader::recipe(Id id) {
-  return StoreAccess::impl(store_).recipe(transaction_, address(id));
+  using Out = std::optional<Recipe>;
+  Result<Out> recipe = guarded<Out>([&]() -> Result<Out> {
+    if (!graph_.has_entry(id)) return Out();
+    const RecipePayload payload = split_payload(graph_.payload(id));
+    const Result<const FunctionId*> function = this->function(payload.function);
+    if (!function) return function.error();
+    std::vector<std::byte> inputs;
+    graph_.for_each_input(id, [&](Id input) {
+      const BytesView key = graph_.key(input);
+      inputs.insert(inputs.end(), key.begin(), key.end());
+      return true;
+    });
+    const std::vector<std::byte> encoding = join_encoding(**function, inputs, payload.params);
+    Result<Recipe> decoded = decode_recipe(encoding);
+    if (decoded && recipe_address(encoding) == address(id)) return Out(*std::move(decoded));
+    return Error(Errc::corrupted, "the stored recipe is not the one of its address");
+  });
+  if (!recipe) return recipe.error().with_address(address(id));
+  return recipe;
+}
+
+Result<std::optional<StoredResult>> StoreReader::result(Id id) {
+  using Out = std::optional<StoredResult>;
+  return guarded<Out>([&]() -> Result<Out> { return stored_result(id); });
+}
+
+Result<std::optional<StoredResult>> StoreReader::find_cutoff(const CutoffKey& key) {
+  using Out = std::optional<StoredResult>;
+  return guarded<Out>([&]() -> Result<Out> {
+    const Result<Out> result = StoreAccess::impl(store_).cutoffs.find(transaction_, key);
+    if (!result || !*result) return result;
+    const Result<std::optional<std::uint64_t>> stored = size(**result);
+    if (!stored) return stored.error();
+    return *stored ? *result : Out();
+  });
 }
 
 Result<std::optional<StoredBlob>> StoreReader::value(Id id) {
-  StoreAccess::Impl& impl = StoreAccess::impl(store_);
-  const Address key = address(id);
-  const Result<std::optional<StoredResult>> result = impl.results.get(transaction_, key);
+  const Result<std::optional<StoredResult>> result = this->result(id);
   if (!result) return result.error();
-  return impl.blobs.find(transaction_, *result ? Digest{(*result)->digest} : leaf_digest(key));
+  return *result ? value(**result) : leaf(address(id));
+}
+
+Result<std::optional<StoredBlob>> StoreReader::value(const StoredResult& result) {
+  if (!result.is_inline) return StoreAccess::impl(store_).blobs.find(transaction_, result.digest());
+  return std::optional(StoredBlob{result.digest(), result.value.size(), false, Blob::copy_of(result.value)});
+}
+
+Result<std::optional<StoredBlob>> StoreReader::leaf(const Address& address) {
+  return StoreAccess::impl(store_).blobs.find(transaction_, leaf_digest(address));
+}
+
+Result<std::optional<std::uint64_t>> StoreReader::size(const StoredResult& result) {
+  if (result.is_inline) return std::optional(result.head.size);
+  return StoreAccess::impl(store_).blobs.size(transaction_, result.digest());
+}
+
+Result<std::optional<std::uint64_t>> StoreReader::leaf_size(const Address& address) {
+  return StoreAccess::impl(store_).blobs.size(transaction_, leaf_digest(address));
 }
 
 Result<void> read_erased(const Store& store, FunctionRef<Result<void>(StoreReader&)> operation) {
@@ -93,7 +138,7 @@ Result<void> read_erased(const Store& store, FunctionRef<Result<void>(StoreReade
       StoreReader reader(store, transaction, graph.view());
       out = operation(reader);
     };
-    if (auto done = GraphAccess::engine(impl.dag).read(transaction, use); !done) return done;
+    if (Result<void> done = impl.graph().read(transaction, use); !done) return done;
     return out;
   });
 }
@@ -102,15 +147,11 @@ Result<Blob> load(const Store& store, StoredBlob value) {
   return StoreAccess::impl(store).blobs.load(std::move(value));
 }
 
-Result<Params> decode_params(BytesView encoded) {
+Result<Params> params_from(BytesView encoded) {
   if (encoded.empty()) return Params();
-  // The params of a recipe without anything else.
-  std::vector<std::byte> recipe = encode({{"f", ""}, {}, {}});
-  recipe.pop_back();
-  recipe.insert(recipe.end(), encoded.begin(), encoded.end());
-  Result<Recipe> decoded = decode_recipe(recipe);
-  if (!decoded) return Error(Errc::corrupted, "the stored params are not params");
-  return std::move(decoded->params);
+  Result<Params> params = decode_params(encoded);
+  if (!params) return Error(Errc::corrupted, "the stored params of a recipe are damaged");
+  return params;
 }
 
 }  // namespace deriva::detail

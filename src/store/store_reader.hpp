@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <deriva/core/address.hpp>
@@ -14,19 +15,20 @@
 #include <deriva/core/error.hpp>
 #include <deriva/core/params.hpp>
 #include <deriva/core/recipe.hpp>
-#include <deriva/dag/detail/graph_engine.hpp>
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/function_ref.hpp>
+#include <deriva/store/detail/cutoff_key.hpp>
 #include <deriva/store/store.hpp>
 
 #include "dag/graph_view.hpp"
+#include "store/stored_result.hpp"
 
 namespace deriva::detail {
 
 /// A store as one snapshot sees it, node by node: what planning asks, without a look-up by address at every step.
 ///
 /// Made by `read`; used by the thread and for the time of that call. Views end with it.
-/// Errors: `corrupted`. `find` and `address` throw them as `Failure`, which `read` returns.
+/// Errors: `corrupted`, besides those named. `find` and `address` throw them as `Failure`, which `read` returns.
 class StoreReader {
  public:
   /// A node of the graph: dense, inputs below their dependents unless recipes were stored after what refers to them.
@@ -46,35 +48,48 @@ class StoreReader {
     std::chrono::nanoseconds compute_time{0};  ///< As recorded; 0: never computed.
     // Of whatever has a recipe, also when its result is stored:
     std::uint32_t function = 0;  ///< See `function`.
-    BytesView params;            ///< Encoded; see `decode_params`.
+    BytesView params;            ///< Encoded, or empty; see `decode_params`.
     std::span<const Id> inputs;  ///< In order, with repetitions. Valid until the next call.
   };
 
   StoreReader(const Store& store, const ReadTransaction& transaction, graph::GraphView& graph);
   StoreReader(const StoreReader&) = delete;
   StoreReader& operator=(const StoreReader&) = delete;
-  ~StoreReader();
+  ~StoreReader() = default;
 
   /// Changes when ids change their meaning (the graph was compacted). An id may be kept as long as it does not.
   [[nodiscard]] std::uint64_t numbering() const noexcept { return graph_.state().generation; }
   /// Ids are below this.
   [[nodiscard]] Id end() const noexcept { return graph_.state().next; }
   /// Nothing: no recipe has this address, nor this address among its inputs. It may be that of a leaf all the same.
-  [[nodiscard]] std::optional<Id> find(const Address& address);
+  [[nodiscard]] std::optional<Id> find(const Address& address) { return graph_.find(address.bytes()); }
   [[nodiscard]] Address address(Id id);
 
   /// Does not check that the recipe is the one of its address: `recipe` does. Errors: `invalid_argument` when there is
   /// no such node.
   [[nodiscard]] Result<Answer> look_up(Id id);
 
-  /// The function of this number. A number means the same function for ever; the reference lives as long as the store.
+  /// The function of a number, which means the same one for ever; lives as long as the store.
   [[nodiscard]] Result<const FunctionId*> function(std::uint32_t number);
-  /// Checked against its address.
+  /// Checked against its address. Complexity: linear in the size of the recipe.
   [[nodiscard]] Result<std::optional<Recipe>> recipe(Id id);
+  /// What is recorded of a computation. The value, if it is inline, is valid for the snapshot.
+  [[nodiscard]] Result<std::optional<StoredResult>> result(Id id);
+  /// The result of a computation with this key, if its value is stored.
+  [[nodiscard]] Result<std::optional<StoredResult>> find_cutoff(const CutoffKey& key);
+
   /// The value of a leaf or a result, if it is stored: to be read and checked with `load`, after the snapshot.
   [[nodiscard]] Result<std::optional<StoredBlob>> value(Id id);
+  [[nodiscard]] Result<std::optional<StoredBlob>> value(const StoredResult& result);
+  [[nodiscard]] Result<std::optional<StoredBlob>> leaf(const Address& address);
+  /// Its size, without reading it. Nothing: it is not stored.
+  [[nodiscard]] Result<std::optional<std::uint64_t>> size(const StoredResult& result);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> leaf_size(const Address& address);
 
  private:
+  std::optional<StoredResult> stored_result(Id id);
+  void describe(Id id, const graph::BlockView& block, std::uint32_t slot, Answer& answer);
+
   const Store& store_;
   const ReadTransaction& transaction_;
   graph::GraphView& graph_;
@@ -102,6 +117,6 @@ Result<void> read(const Store& store, UseReader&& use_reader) {
 [[nodiscard]] Result<Blob> load(const Store& store, StoredBlob value);
 
 /// Params as `StoreReader::Answer` has them. Errors: `corrupted`.
-[[nodiscard]] Result<Params> decode_params(BytesView encoded);
+[[nodiscard]] Result<Params> params_from(BytesView encoded);
 
 }  // namespace deriva::detail

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/digest.hpp>
+#include <deriva/store/detail/cutoff_key.hpp>
 
 namespace deriva {
 
@@ -19,12 +21,21 @@ struct ResultRecord {
   friend bool operator==(const ResultRecord&, const ResultRecord&) = default;
 };
 
+namespace detail {
+/// What an executor knows of a result beyond the result itself.
+struct ResultContext {
+  std::optional<CutoffKey> cutoff;  ///< Also find the result by this.
+  std::uint32_t node = no_node;     ///< Where the recipe probably is in the graph.
+};
+}  // namespace detail
+
 /// A result on its way into the store.
 struct ComputedResult {
   Address address;  ///< Of the recipe.
   Blob value;
   std::chrono::nanoseconds compute_time{0};
   std::chrono::sys_time<std::chrono::nanoseconds> computed_at{};
+  detail::ResultContext context = {};
 };
 
 }  // namespace deriva

@@ -35,7 +35,7 @@ struct StoreOptions {
 struct StoreStats {
   std::uint64_t recipes = 0;
   std::uint64_t results = 0;
-  std::uint64_t values = 0;  ///< Distinct values: leaves and results.
+  std::uint64_t values = 0;  ///< Distinct values: leaves, and results too large to be kept in their record.
   EnvironmentStats environment;
 };
 

@@ -8,10 +8,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include <deriva/storage/table.hpp>
-
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/store/damage.hpp"
 
 namespace deriva::test {
 namespace {
@@ -211,16 +210,18 @@ TEMPLATE_TEST_CASE("executor: a leaf with the bytes of a recipe does not take th
 TEST_CASE("executor: a damaged recipe fails the requests that depend on it, with its address, and no others") {
   ComputeFixture f;
   const Address damaged = f.recipe("concat", {});
+  const Address inner = f.recipe("id", {f.leaf("a")});
+  const Address with_damaged = f.recipe("concat", {inner, damaged});
+  const Address without = f.recipe("concat", {inner, inner});
   auto environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
-  const auto recipes = Table<Address, BytesView>::open(environment, "recipes").value();
-  auto damage = [&](WriteTransaction& transaction) { return recipes.put(transaction, damaged, as_bytes("x")); };
-  REQUIRE(environment.write(damage).has_value());
+  const auto id = node_of(environment, damaged);
+  damage(environment, "dag.payloads.0", 0,
+         [&](std::vector<std::byte>& block) { block[payload_begin(block, id)] = std::byte{99}; });
   boost::asio::io_context io(1);
   Executor<FunctionRegistry> executor(io.get_executor(), *f.store, f.registry);
-  const Address inner = f.recipe("id", {f.leaf("a")});
   // Both are explored at once.
-  auto bad = executor.async_materialize(f.recipe("concat", {inner, damaged}), {}, boost::asio::use_future);
-  auto good = executor.async_materialize(f.recipe("concat", {inner, inner}), {}, boost::asio::use_future);
+  auto bad = executor.async_materialize(with_damaged, {}, boost::asio::use_future);
+  auto good = executor.async_materialize(without, {}, boost::asio::use_future);
   io.run();
   REQUIRE(text_of(good.get()) == "aa");
   const Result<Blob> value = bad.get();

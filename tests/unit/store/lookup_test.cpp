@@ -35,7 +35,7 @@ TEST_CASE("look-up: tells leaf, recipe, result and nothing apart, in the order o
 
 TEST_CASE("look-up: a result whose value is gone can be computed again, and is whole after that") {
   StoreFixture f;
-  const std::string value = GENERATE(std::string("small"), std::string(100'000, 'l'));
+  const std::string value = GENERATE(std::string(1'000, 'm'), std::string(100'000, 'l'));
   const Address address = f.store->put_recipe(recipe_of("f")).value();
   const ComputedResult result = computed(address, value);
   REQUIRE(f.store->put_results({&result, 1}).has_value());

@@ -5,6 +5,7 @@
 #include <deriva/storage/table.hpp>
 
 #include "support/catch.hpp"
+#include "unit/store/damage.hpp"
 #include "unit/store/store_fixture.hpp"
 
 namespace deriva::test {
@@ -28,25 +29,59 @@ void require_damaged(const StoreFixture& f, const Address& address) {
 
 TEST_CASE("store: damaged bytes of a recipe are corrupted, never a recipe") {
   StoreFixture f;
-  const Address address = f.store->put_recipe(recipe_of("f", {named("a")})).value();
-  std::vector<std::byte> encoding = encode(recipe_of("f", {named("a")}));
-  SECTION("garbage") { put_raw(f, "recipes", address, as_bytes("garbage")); }
-  SECTION("nothing") { put_raw(f, "recipes", address, {}); }
-  SECTION("cut off") { put_raw(f, "recipes", address, BytesView(encoding).first(20)); }
-  SECTION("a flipped bit in an input") {
-    encoding[encoding.size() - 10] ^= std::byte{1};
-    put_raw(f, "recipes", address, encoding);
+  f.store->put_recipe(recipe_of("g", {named("b")})).value();
+  const Address address = f.store->put_recipe(recipe_of("f", {named("a")}, {{"key", std::int64_t{7}}})).value();
+  Environment environment = f.environment();
+  const detail::graph::Id id = node_of(environment, address);
+  const auto in_payload = [&](std::size_t offset, unsigned char byte) {
+    damage(environment, "dag.payloads.0", 0,
+           [&](std::vector<std::byte>& block) { block[payload_begin(block, id) + offset] = std::byte{byte}; });
+  };
+  SECTION("a function that nobody knows") { in_payload(0, 99); }
+  SECTION("the number of a function that does not end") { in_payload(0, 0x80); }
+  SECTION("another function") { in_payload(0, 0); }
+  SECTION("params that are none") { in_payload(1, 99); }
+  SECTION("other params") { in_payload(7, 16); }
+  SECTION("no payload at all") {
+    damage(environment, "dag.payloads.0", 0, [](std::vector<std::byte>& block) { block.assign(270, std::byte{0}); });
   }
-  SECTION("another recipe") { put_raw(f, "recipes", address, encode(recipe_of("g"))); }
+  SECTION("a flipped bit in an input") {
+    const detail::graph::Id input = node_of(environment, named("a"));
+    damage(environment, "dag.nodes.0", 0, [&](std::vector<std::byte>& keys) { keys[32 * input + 9] ^= std::byte{1}; });
+  }
+  SECTION("another function of that number") {
+    const auto functions = Table<BytesView, BytesView>::open(environment, "functions").value();
+    const std::string key{0, 0, 0, 0, 1};
+    auto put = [&](WriteTransaction& t) { return functions.put(t, as_bytes(key), as_bytes("\1h1")); };
+    REQUIRE(environment.write(put).has_value());
+  }
+  f.reopen();
   require_damaged(f, address);
 }
 
 TEST_CASE("store: a record of a result that has another size is corrupted") {
   StoreFixture f;
   const Address address = f.store->put_recipe(recipe_of("f")).value();
-  put_raw(f, "results", address, as_bytes("short"));
+  const ComputedResult result = computed(address, "value");
+  REQUIRE(f.store->put_results({&result, 1}).has_value());
+  Environment environment = f.environment();
+  const std::size_t size = GENERATE(1U, 55U, 57U, 60U, 62U);
+  damage(environment, "dag.records.0", node_of(environment, address),
+         [&](std::vector<std::byte>& record) { record.resize(size); });
   REQUIRE(f.store->result(address).error().code() == Errc::corrupted);
   REQUIRE(f.store->value(address).error().code() == Errc::corrupted);
+}
+
+TEST_CASE("store: damaged bytes of a small result are corrupted, never a value") {
+  StoreFixture f;
+  const Address address = f.store->put_recipe(recipe_of("f")).value();
+  const ComputedResult result = computed(address, "value");
+  REQUIRE(f.store->put_results({&result, 1}).has_value());
+  Environment environment = f.environment();
+  damage(environment, "dag.records.0", node_of(environment, address),
+         [&](std::vector<std::byte>& record) { record[58] = std::byte{'V'}; });
+  REQUIRE(f.store->value(address).error().code() == Errc::corrupted);
+  REQUIRE(*f.store->value(address).error().address() == address);
 }
 
 TEST_CASE("store: damaged bytes of a value are corrupted, never a value") {

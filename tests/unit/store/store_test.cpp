@@ -118,7 +118,7 @@ TEST_CASE("store: when the edges cannot be written, there is no recipe either, n
     REQUIRE_FALSE(f.store->recipe(recipe.address()).value());
     REQUIRE_FALSE(f.store->dag().contains(recipe.address()).value());
   }
-  REQUIRE(f.store->stats().value().recipes == 0);
+  REQUIRE(f.store->stats().value().recipes == 1);  // that of "a"
   REQUIRE(f.store->put_recipe(fine).has_value());
 }
 
@@ -140,12 +140,82 @@ TEST_CASE("store: a result gives the recipe its value, and comes back with its r
 
 TEST_CASE("store: values are stored once, whoever has them") {
   StoreFixture f;
-  const Address leaf = f.store->put_leaf(as_bytes("value")).value();
-  const std::vector<ComputedResult> results{computed(named("r1"), "value"), computed(named("r2"), "value")};
+  const std::string text(100, 'v');
+  const Address leaf = f.store->put_leaf(as_bytes(text)).value();
+  const std::vector<ComputedResult> results{computed(named("r1"), text), computed(named("r2"), text)};
   REQUIRE(f.store->put_results(results).has_value());
   REQUIRE(f.store->stats().value().values == 1);
   REQUIRE(f.store->stats().value().results == 2);
   REQUIRE(f.store->value(leaf).value() == f.store->value(named("r2")).value());
+}
+
+TEST_CASE("store: a small result is kept in its record, and nowhere else") {
+  StoreFixture f;
+  const std::size_t size = GENERATE(0U, 1U, 64U, 65U);
+  const std::string text(size, 'v');
+  const ComputedResult result = computed(f.store->put_recipe(recipe_of("f")).value(), text);
+  REQUIRE(f.store->put_results({&result, 1}).has_value());
+  REQUIRE(f.store->stats().value().values == (size <= 64 ? 0 : 1));
+  f.reopen();
+  REQUIRE(as_text(*f.store->value(result.address).value()) == text);
+  REQUIRE(f.store->value(named(text)).value().has_value() == (size > 64));
+}
+
+TEST_CASE("store: recipes, functions and results survive compaction of the graph") {
+  StoreFixture f;
+  std::vector<Recipe> recipes;
+  std::vector<ComputedResult> results;
+  for (std::int64_t i = 0; i < 500; ++i) {
+    recipes.push_back(recipe_of("f" + std::to_string(i % 7), {named("leaf")},
+                                {{"i", i}, {"t", std::string(static_cast<std::size_t>(i), 't')}}));
+  }
+  const std::vector<Address> addresses = f.store->put_recipes(recipes).value();
+  for (std::size_t i = 0; i < 500; i += 3) results.push_back(computed(addresses[i], std::string(i, 'r')));
+  results.push_back(computed(named("nobody's"), "result"));
+  REQUIRE(f.store->put_results(results).has_value());
+  Environment environment = f.environment();
+  auto dag = PersistentDag<>::open(environment).value();
+  for (std::size_t i = 0; i < 500; i += 5) REQUIRE(dag.remove(addresses[i]).value());
+  REQUIRE(dag.compact().has_value());
+  for (std::size_t i = 0; i < 500; ++i) {
+    const auto recipe = f.store->recipe(addresses[i]).value();
+    REQUIRE(recipe == (i % 5 == 0 ? std::nullopt : std::optional(recipes[i])));
+    const auto value = f.store->value(addresses[i]).value();
+    REQUIRE(value.has_value() == (i % 5 != 0 && i % 3 == 0));
+    if (value) REQUIRE(as_text(*value) == std::string(i, 'r'));
+  }
+  REQUIRE(as_text(*f.store->value(named("nobody's")).value()) == "result");
+  REQUIRE(dag.check().has_value());
+  REQUIRE(f.store->put_recipes(recipes).value() == addresses);
+  REQUIRE(f.store->recipe(addresses[5]).value() == recipes[5]);
+  REQUIRE_FALSE(f.store->result(addresses[15]).value());
+}
+
+TEST_CASE("store: names and versions of functions are not mixed up, not even of the longest ones") {
+  StoreFixture f;
+  const std::string longest(255, 'n');
+  std::vector<Recipe> recipes;
+  for (const FunctionId& function : std::vector<FunctionId>{
+           {"ab", "c"}, {"a", "bc"}, {"abc", ""}, {longest, longest}, {longest, ""}, {"n", longest}, {"ab", "c"}}) {
+    recipes.push_back({function, {}, {{"n", static_cast<std::int64_t>(recipes.size())}}});
+  }
+  const std::vector<Address> addresses = f.store->put_recipes(recipes).value();
+  f.reopen();
+  f.store->put_recipe(recipe_of("later")).value();
+  for (std::size_t i = 0; i < recipes.size(); ++i) REQUIRE(f.store->recipe(addresses[i]).value() == recipes[i]);
+}
+
+TEST_CASE("store: a recipe comes back whatever its params, also when its inputs came before it or after") {
+  StoreFixture f;
+  const Recipe inner = recipe_of("inner", {}, {{"", std::string(100'000, 'p')}});
+  const Recipe outer =
+      recipe_of("outer", std::vector<Address>(3'000, inner.address()), {{"list", List({List(), 1.5})}});
+  const bool inner_first = GENERATE(true, false);
+  f.store->put_recipe(inner_first ? inner : outer).value();
+  f.store->put_recipe(inner_first ? outer : inner).value();
+  f.reopen();
+  REQUIRE(f.store->recipe(inner.address()).value() == inner);
+  REQUIRE(f.store->recipe(outer.address()).value() == outer);
 }
 
 TEST_CASE("store: a recipe keeps its first result; another value is refused with all that came with it") {

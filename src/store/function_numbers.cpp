@@ -1,0 +1,72 @@
+#include "store/function_numbers.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstring>
+#include <string>
+
+namespace deriva::detail {
+
+namespace {
+
+// Two entries for each function: its number, behind a zero byte, and its name and version, behind the length of the
+// name, which is not zero. 511 bytes at most, as much as a key may have.
+using NumberKey = std::array<std::byte, 5>;
+
+NumberKey number_key(std::uint32_t number) {
+  NumberKey key{};
+  for (std::size_t at = 1; at < key.size(); ++at, number <<= 8U) key[at] = static_cast<std::byte>(number >> 24U);
+  return key;
+}
+
+std::string name_key(const FunctionId& function) {
+  return static_cast<char>(function.name.size()) + function.name + function.version;
+}
+
+Result<FunctionId> from_name_key(BytesView key) {
+  const std::size_t length = key.empty() ? 0 : std::to_integer<std::size_t>(key.front());
+  if (length == 0 || key.size() < 1 + length) return Error(Errc::corrupted, "the name of a function is damaged");
+  return FunctionId{std::string(as_text(key.subspan(1, length))), std::string(as_text(key.subspan(1 + length)))};
+}
+
+}  // namespace
+
+Result<FunctionNumbers> FunctionNumbers::open(Environment& environment) {
+  const Result<Table> table = Table::open(environment, "functions");
+  if (!table) return table.error();
+  return FunctionNumbers(*table);
+}
+
+Result<std::uint32_t> FunctionNumbers::give(WriteTransaction& transaction, const FunctionId& function) const {
+  const std::string name = name_key(function);
+  const Result<std::optional<BytesView>> known = table_.get(transaction, as_bytes(name));
+  if (!known) return known.error();
+  std::uint32_t number = 0;
+  if (*known) {
+    if ((*known)->size() != sizeof(number)) return Error(Errc::corrupted, "the number of a function is damaged");
+    std::memcpy(&number, (*known)->data(), sizeof(number));
+    return number;
+  }
+  const Result<std::uint64_t> entries = table_.size(transaction);
+  if (!entries) return entries.error();
+  number = static_cast<std::uint32_t>(*entries / 2);
+  if (auto put = table_.insert(transaction, number_key(number), as_bytes(name)); !put) return put.error();
+  if (auto put = table_.insert(transaction, as_bytes(name), std::as_bytes(std::span(&number, 1))); !put) {
+    return put.error();
+  }
+  return number;
+}
+
+Result<const FunctionId*> FunctionNumbers::find(const ReadTransaction& transaction, std::uint32_t number) const {
+  const std::lock_guard lock(known_->mutex);
+  if (const auto known = known_->functions.find(number); known != known_->functions.end()) return &known->second;
+  const Result<std::optional<BytesView>> name = table_.get(transaction, number_key(number));
+  if (!name) return name.error();
+  if (!*name) return Error(Errc::corrupted, "a recipe names a function that is not known");
+  Result<FunctionId> function = from_name_key(**name);
+  if (!function) return function.error();
+  return &known_->functions.emplace(number, *std::move(function)).first->second;
+}
+
+}  // namespace deriva::detail

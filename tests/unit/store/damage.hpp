@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <deriva/core/address.hpp>
+#include <deriva/dag/persistent_dag.hpp>
+#include <deriva/storage/environment.hpp>
+
+#include "dag/graph_view.hpp"
+#include "storage/environment_impl.hpp"
+#include "storage/table_access.hpp"
+
+#include "support/catch.hpp"
+
+namespace deriva::test {
+
+/// The number of a node of a store's graph.
+inline detail::graph::Id node_of(Environment& environment, const Address& address) {
+  const auto dag = PersistentDag<>::open(environment).value();
+  std::optional<detail::graph::Id> id;
+  auto find = [&](detail::GraphSnapshot& graph) { id = graph.view().find(address.bytes()); };
+  REQUIRE(environment.read(
+      [&](const ReadTransaction& transaction) { return detail::GraphAccess::engine(dag).read(transaction, find); }));
+  return id.value();
+}
+
+/// Changes a value of a table of the graph behind its back. What has the store open may remember what was there.
+inline void damage(Environment& environment, const char* table, std::uint64_t key,
+                   const std::function<void(std::vector<std::byte>&)>& change) {
+  const MDB_dbi handle = environment.impl().table(table, MDB_INTEGERKEY, 0).value();
+  REQUIRE(environment.write([&](WriteTransaction& transaction) -> Result<void> {
+    const std::optional<BytesView> before = detail::get(transaction.native(), handle, key);
+    std::vector<std::byte> bytes;
+    if (before) bytes.assign(before->begin(), before->end());
+    change(bytes);
+    detail::put(transaction, handle, key, bytes);
+    return {};
+  }));
+}
+
+/// Where the payload of a node that is in the first block begins.
+inline std::size_t payload_begin(const std::vector<std::byte>& block, detail::graph::Id id) {
+  const detail::graph::BlockShape shape(Address::size_bytes);
+  const detail::graph::PayloadView view(shape, block);
+  return static_cast<std::size_t>(view.at(id).data() - block.data());
+}
+
+}  // namespace deriva::test
