@@ -2,30 +2,62 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <span>
+#include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace deriva {
 
 struct Blob::Block {
-  using Destroy = void (*)(Block*) noexcept;
+  struct Operations {
+    void (*destroy)(Block*) noexcept;
+    std::size_t (*held_bytes)(const Block*) noexcept;
+  };
 
-  explicit Block(Destroy how) noexcept : destroy(how) {}
+  explicit Block(const Operations& kind, std::uint32_t trailing = 0) noexcept
+      : trailing_bytes(trailing), operations(&kind) {}
 
-  std::atomic<std::size_t> references{1};
-  Destroy destroy;
+  template <class Kind>
+  static constexpr Operations of{
+      [](Block* block) noexcept { delete static_cast<Kind*>(block); },
+      [](const Block* block) noexcept { return sizeof(Kind) + static_cast<const Kind*>(block)->heap_bytes(); }};
+
+  std::atomic<std::uint32_t> references{1};
+  std::uint32_t trailing_bytes;  ///< That follow the block in its allocation.
+  const Operations* operations;
 };
 
 template <class Owner>
 struct Blob::OwningBlock : Block {
-  explicit OwningBlock(Owner&& bytes) noexcept
-      : Block([](Block* block) noexcept { delete static_cast<OwningBlock*>(block); }), owner(std::move(bytes)) {
+  explicit OwningBlock(Owner&& bytes) noexcept : Block(of<OwningBlock>), owner(std::move(bytes)) {
     static_assert(std::is_nothrow_move_constructible_v<Owner>);
   }
 
+  [[nodiscard]] std::size_t heap_bytes() const noexcept {
+    if constexpr (std::is_same_v<Owner, std::string>) {
+      const bool within = owner.capacity() == std::string().capacity();
+      return within ? 0 : owner.capacity() + 1;
+    } else {
+      return owner.capacity();
+    }
+  }
+
   Owner owner;
+};
+
+/// Alone on its cache line.
+struct alignas(64) Blob::Replica : Block {
+  explicit Replica(const Blob& blob) noexcept : Block(of<Replica>), original(blob) {}
+
+  [[nodiscard]] std::size_t heap_bytes() const noexcept { return original.held_bytes(); }
+
+  Blob original;
 };
 
 Blob::Blob(const Blob& other) noexcept : block_(other.block_), data_(other.data_), size_(other.size_) {
@@ -33,16 +65,23 @@ Blob::Blob(const Blob& other) noexcept : block_(other.block_), data_(other.data_
 }
 
 Blob::~Blob() {
-  if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) block_->destroy(block_);
+  if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    block_->operations->destroy(block_);
 }
 
 Blob Blob::copy_of(BytesView bytes) {
+  static constexpr Block::Operations trailing{
+      [](Block* dead) noexcept {
+        dead->~Block();
+        ::operator delete(dead);
+      },
+      [](const Block* block) noexcept { return sizeof(Block) + block->trailing_bytes; }};
   if (bytes.empty()) return {};
+  if (bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
+    return adopt(std::vector<std::byte>(bytes.begin(), bytes.end()));
+  }
   void* memory = ::operator new(sizeof(Block) + bytes.size());
-  auto* block = new (memory) Block([](Block* dead) noexcept {
-    dead->~Block();
-    ::operator delete(dead);
-  });
+  auto* block = new (memory) Block(trailing, static_cast<std::uint32_t>(bytes.size()));
   auto* data = static_cast<std::byte*>(memory) + sizeof(Block);
   std::memcpy(data, bytes.data(), bytes.size());
   return {block, {data, bytes.size()}};
@@ -58,6 +97,13 @@ Blob Blob::adopt(std::string text) {
   if (text.empty()) return {};
   auto* block = new OwningBlock<std::string>(std::move(text));
   return {block, as_bytes(block->owner)};
+}
+
+std::size_t Blob::held_bytes() const noexcept { return block_ == nullptr ? 0 : block_->operations->held_bytes(block_); }
+
+Blob Blob::replica() const {
+  if (block_ == nullptr) return {};
+  return {new Replica(*this), view()};
 }
 
 bool operator==(const Blob& a, const Blob& b) noexcept {

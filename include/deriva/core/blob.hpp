@@ -41,6 +41,15 @@ class Blob {
   [[nodiscard]] BytesView view() const noexcept { return {data_, size_}; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  /// Heap memory that this blob keeps alive, in bytes as asked of the allocator: the whole buffer however little of it
+  /// is in view, its unused capacity, and the block that counts the references.
+  [[nodiscard]] std::size_t held_bytes() const noexcept;
+
+  /// The same bytes under a reference count of its own, which refers to this one: copies of the two can be made and
+  /// destroyed on different threads without contending for a cache line. One allocation of a cache line.
+  [[nodiscard]] Blob replica() const;
+
   // NOLINTNEXTLINE(google-explicit-constructor): a blob is used wherever bytes are.
   operator BytesView() const noexcept { return view(); }
 
@@ -57,6 +66,7 @@ class Blob {
   struct Block;
   template <class Owner>
   struct OwningBlock;
+  struct Replica;
   Blob(Block* block, BytesView bytes) noexcept : block_(block), data_(bytes.data()), size_(bytes.size()) {}
 
   Block* block_ = nullptr;

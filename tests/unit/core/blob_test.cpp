@@ -132,3 +132,31 @@ TEST_CASE("threads that copy and drop one blob lose count") {
   }
   REQUIRE(wrong == 0);
 }
+
+TEST_CASE("a blob tells of the memory that it holds, not of what it shows") {
+  constexpr std::size_t block = 16;
+  REQUIRE(Blob().held_bytes() == 0);
+  REQUIRE(Blob::copy_of(long_text()).held_bytes() == block + long_text().size());
+
+  std::vector<std::byte> bytes;
+  bytes.reserve(1'000);
+  bytes.resize(10);
+  REQUIRE(Blob::adopt(std::move(bytes)).held_bytes() == block + sizeof(std::vector<std::byte>) + 1'000);
+
+  REQUIRE(Blob::adopt(std::string("x")).held_bytes() == block + sizeof(std::string));
+  std::string text(100, 'x');
+  const std::size_t capacity = text.capacity();
+  REQUIRE(Blob::adopt(std::move(text)).held_bytes() == block + sizeof(std::string) + capacity + 1);
+}
+
+TEST_CASE("a replica outlives its original, and counts its memory") {
+  Blob original = Blob::copy_of(long_text());
+  const std::size_t held = original.held_bytes();
+  const Blob replica = original.replica();
+  REQUIRE(replica.view().data() == original.view().data());
+  REQUIRE(replica.held_bytes() == held + 64);
+  original = Blob();
+  const Blob copy = replica;  // NOLINT(performance-unnecessary-copy-initialization)
+  REQUIRE(text_of(copy) == long_text());
+  REQUIRE(Blob().replica() == Blob());
+}
