@@ -7,8 +7,12 @@
 #include <deriva/core/bytes.hpp>
 #include <deriva/core/digest.hpp>
 #include <deriva/core/error.hpp>
+#include <deriva/core/event.hpp>
+#include <deriva/core/observer.hpp>
+#include <deriva/core/observer_hub.hpp>
 #include <deriva/core/params.hpp>
 #include <deriva/core/recipe.hpp>
+#include <deriva/core/trace_context.hpp>
 
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/environment.hpp>
