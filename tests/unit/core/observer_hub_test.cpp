@@ -210,12 +210,13 @@ TEST_CASE("hub: after the last observer threw, another can be attached") {
   CHECK(number_of(keeper->events()[0]) == 2);
 }
 
-TEST_CASE("hub: an observer may detach itself") {
+TEST_CASE("hub: an observer may detach itself, and leaves nothing to the next") {
   struct Once final : Observer {
     explicit Once(ObserverHub& its_hub) : hub(its_hub) {}
     void on_events(const EventBatch&) override {
       ++calls;
       hub.flush();  // Does nothing here.
+      hub.emit(numbered(99));
       detached = hub.detach(id);
     }
     ObserverHub& hub;
@@ -232,6 +233,12 @@ TEST_CASE("hub: an observer may detach itself") {
   hub.flush();
   CHECK(once->calls == 1);
   CHECK(once->detached);
+  const auto keeper = std::make_shared<Keeper>();
+  hub.attach(keeper);
+  hub.emit(numbered(3));
+  hub.flush();
+  REQUIRE(keeper->events().size() == 1);  // Not what was emitted before it came.
+  CHECK(number_of(keeper->events()[0]) == 3);
 }
 
 TEST_CASE("hub: ten at once do not mix") {
