@@ -1,6 +1,7 @@
 #pragma once
 
-// Everything that a host needs. What deriva offers for other libraries is included on its own: deriva/core/fmt.hpp.
+// Everything that a host needs. What deriva offers for other libraries is included on its own: deriva/core/fmt.hpp,
+// deriva/observe/prometheus.hpp.
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
@@ -43,3 +44,7 @@
 #include <deriva/compute/static_registry.hpp>
 #include <deriva/compute/sync_executor.hpp>
 #include <deriva/compute/verify.hpp>
+
+#include <deriva/observe/metric_family.hpp>
+#include <deriva/observe/metrics.hpp>
+#include <deriva/observe/open_metrics.hpp>

@@ -126,7 +126,10 @@ struct CacheMiss {
 struct CacheInserted {
   Address address;
   std::uint64_t bytes;
+  std::uint64_t replaced_bytes;  ///< Of the entry of this address that it took the place of;
+  bool replaced;                 ///< if there was one.
 };
+/// An entry went to make room.
 struct CacheEvicted {
   Address address;
   std::uint64_t bytes;

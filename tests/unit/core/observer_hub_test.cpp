@@ -78,7 +78,7 @@ class Thrower final : public Observer {
   bool standard_;
 };
 
-event::CacheInserted numbered(std::uint64_t number) { return {{}, number}; }
+event::CacheInserted numbered(std::uint64_t number) { return {{}, number, 0, false}; }
 std::uint64_t number_of(const Event& event) { return event.as<event::CacheInserted>()->bytes; }
 
 TEST_CASE("hub: nobody attached sees nothing, and nothing is kept for who comes later") {
