@@ -8,6 +8,12 @@ install(TARGETS deriva EXPORT deriva-targets
   RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
   FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILE_SET integrations DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+if(TARGET deriva_prometheus)
+  install(TARGETS deriva_prometheus EXPORT deriva-targets
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 install(EXPORT deriva-targets NAMESPACE deriva:: DESTINATION "${deriva_package_dir}")
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/deriva-config.cmake.in"

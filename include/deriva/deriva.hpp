@@ -1,14 +1,19 @@
 #pragma once
 
-// Everything that a host needs. What deriva offers for other libraries is included on its own: deriva/core/fmt.hpp.
+// Everything that a host needs. What deriva offers for other libraries is included on its own: deriva/core/fmt.hpp,
+// deriva/observe/prometheus.hpp.
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/bytes.hpp>
 #include <deriva/core/digest.hpp>
 #include <deriva/core/error.hpp>
+#include <deriva/core/event.hpp>
+#include <deriva/core/observer.hpp>
+#include <deriva/core/observer_hub.hpp>
 #include <deriva/core/params.hpp>
 #include <deriva/core/recipe.hpp>
+#include <deriva/core/trace_context.hpp>
 
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/environment.hpp>
@@ -39,3 +44,7 @@
 #include <deriva/compute/static_registry.hpp>
 #include <deriva/compute/sync_executor.hpp>
 #include <deriva/compute/verify.hpp>
+
+#include <deriva/observe/metric_family.hpp>
+#include <deriva/observe/metrics.hpp>
+#include <deriva/observe/open_metrics.hpp>

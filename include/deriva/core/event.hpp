@@ -1,0 +1,226 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+#include <deriva/core/address.hpp>
+#include <deriva/core/trace_context.hpp>
+
+namespace deriva {
+
+/// What happens inside, as plain values without strings. Times are of the steady clock; sizes are bytes. An event that
+/// ends something carries when it began, so that one event makes one span.
+namespace event {
+
+using Clock = std::chrono::steady_clock;
+using Time = Clock::time_point;
+
+/// A name that the hub has written down: of a function ("name/version") or of a remote procedure.
+enum class NameId : std::uint32_t { none = 0 };
+/// Number of a request: unique within its hub, from 1. 0: none.
+using RequestNumber = std::uint64_t;
+/// Number of a flight: one computation in progress, shared by all who want it. Unique within its hub, from 1.
+using FlightNumber = std::uint64_t;
+
+/// Why a function ran.
+enum class Reason : std::uint8_t {
+  never_computed,            ///< No result of this recipe, and of none that differs in one respect only, was stored.
+  function_version_changed,  ///< The same inputs and params were computed before by another version.
+  input_changed,             ///< The same function and params were computed before with another input.
+  evicted,                   ///< It was computed before, and its value is gone.
+  forced,                    ///< The request asked for it.
+  verifying,                 ///< Its value was there, and is computed again to be compared.
+  early_cutoff,              ///< It did not run: the inputs have new addresses and equal values.
+};
+inline constexpr std::size_t reasons = 7;
+
+/// The reason, and what changed.
+struct RecomputeReason {
+  Reason reason = Reason::never_computed;
+  NameId previous_function = NameId::none;  ///< `function_version_changed`: what computed it before.
+  std::uint32_t input = 0;                  ///< `input_changed`: which one.
+  Address previous;                         ///< The recipe it was compared with; all zeros if there is none.
+};
+
+enum class Ending : std::uint8_t { succeeded, failed, cancelled };
+enum class Tier : std::uint8_t { memory, store };
+enum class Verdict : std::uint8_t {
+  equal,
+  different,        ///< The two runs gave two values, or the run gave another value than the stored one.
+  failed_on_rerun,  ///< One of the two runs failed.
+};
+
+struct RequestStarted {
+  RequestNumber request;
+  Address target;
+  TraceContext parent;  ///< Of the caller, if it has one.
+};
+struct PlanMade {
+  RequestNumber request;
+  std::uint64_t nodes;  ///< Recipes that have to be computed.
+  std::uint64_t hits;   ///< Values that were there already.
+  std::uint32_t depth;  ///< Recipes on the longest path of the plan.
+};
+struct RequestFinished {
+  RequestNumber request;
+  Time started;
+  Address target;
+  std::uint64_t bytes;     ///< Of the value.
+  std::uint64_t computed;  ///< Functions that ran for it.
+  Ending ending;
+};
+
+struct FlightStarted {
+  FlightNumber flight;
+  RequestNumber request;  ///< The one that wanted it first.
+  Address address;
+};
+struct FlightJoined {
+  FlightNumber flight;
+  RequestNumber request;  ///< The one that came later.
+  Address address;
+};
+struct FlightFinished {
+  FlightNumber flight;
+  RequestNumber request;
+  Time started;
+  Address address;
+  Ending ending;
+};
+
+struct FunctionStarted {
+  FlightNumber flight;
+  RequestNumber request;
+  NameId function;
+  Address address;
+  RecomputeReason why;
+};
+struct FunctionFinished {
+  FlightNumber flight;
+  RequestNumber request;
+  Time started;
+  Address address;
+  std::uint64_t input_bytes;
+  std::uint64_t output_bytes;
+  NameId function;
+  Reason reason;
+  Ending ending;
+};
+
+struct CacheHit {
+  RequestNumber request;
+  Time started;
+  Address address;
+  std::uint64_t bytes;
+  Tier tier;
+};
+struct CacheMiss {
+  RequestNumber request;
+  Time started;
+  Address address;
+  Tier tier;
+};
+struct CacheInserted {
+  Address address;
+  std::uint64_t bytes;
+  std::uint64_t replaced_bytes;  ///< Of the entry of this address that it took the place of;
+  bool replaced;                 ///< if there was one.
+};
+/// An entry went to make room.
+struct CacheEvicted {
+  Address address;
+  std::uint64_t bytes;
+};
+
+struct DagInserted {
+  Time started;
+  std::uint64_t recipes;  ///< How many were new.
+};
+struct DagRemoved {
+  Time started;
+  std::uint64_t recipes;
+};
+
+/// Results of one or more requests were written, in one transaction.
+struct ResultsStored {
+  RequestNumber request;  ///< One that waits for it, if any does.
+  Time started;
+  std::uint64_t results;
+  std::uint64_t bytes;
+  Ending ending;
+};
+/// One write transaction of the environment.
+struct Committed {
+  Time started;
+  std::uint64_t operations;          ///< That shared it.
+  std::chrono::nanoseconds flushed;  ///< Of its time: waiting for the disk.
+};
+struct MapGrown {
+  std::uint64_t old_bytes;
+  std::uint64_t new_bytes;
+};
+struct ReaderExpired {
+  std::uint64_t transaction;  ///< The snapshot that it held.
+};
+
+struct Verified {
+  FlightNumber flight;
+  RequestNumber request;
+  Address address;
+  NameId function;
+  Verdict verdict;
+};
+
+/// For a host that serves requests of others.
+struct RpcStarted {
+  std::uint64_t call;
+  NameId method;
+};
+struct RpcFinished {
+  std::uint64_t call;
+  Time started;
+  NameId method;
+  NameId status;  ///< "ok", or the name of an error.
+};
+
+/// An observer threw, and was detached.
+struct ObserverFailed {
+  std::uint64_t observer;
+};
+
+/// The names of the values as they are written above.
+[[nodiscard]] std::string_view to_string(Reason reason) noexcept;
+[[nodiscard]] std::string_view to_string(Ending ending) noexcept;
+[[nodiscard]] std::string_view to_string(Tier tier) noexcept;
+[[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
+
+}  // namespace event
+
+/// One thing that happened. Trivially copyable.
+struct Event {
+  using Body =
+      std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
+                   event::FlightJoined, event::FlightFinished, event::FunctionStarted, event::FunctionFinished,
+                   event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted, event::DagInserted,
+                   event::DagRemoved, event::ResultsStored, event::Committed, event::MapGrown, event::ReaderExpired,
+                   event::Verified, event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
+
+  event::Time time;
+  std::uint32_t thread = 0;  ///< Number of the thread that emitted it: unique among the live threads of its hub.
+  Body body;
+
+  /// The body, if it is of this type; else null.
+  template <class T>
+  [[nodiscard]] const T* as() const noexcept {
+    return std::get_if<T>(&body);
+  }
+};
+static_assert(std::is_trivially_copyable_v<Event>);
+
+/// The name of the body's type as it is written above, in snake case: "function_finished".
+[[nodiscard]] std::string_view name_of(const Event::Body& body) noexcept;
+
+}  // namespace deriva

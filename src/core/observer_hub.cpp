@@ -1,0 +1,374 @@
+#include <deriva/core/observer_hub.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+
+#include "core/event_ring.hpp"
+
+namespace deriva {
+namespace {
+
+using detail::EventRing;
+
+constexpr std::uint32_t wants_inline = 1;
+constexpr std::uint32_t wants_batches = 2;
+
+/// How long an event waits for delivery, at most, when nothing hurries it.
+constexpr std::chrono::milliseconds delivery_interval{10};
+constexpr std::size_t failures_kept = 16;
+
+/// The rings of this thread, one for each hub that it emits to, the last used one first.
+thread_local std::vector<std::shared_ptr<EventRing>> rings_of_this_thread;
+
+}  // namespace
+
+struct ObserverHub::Impl {
+  struct Attached {
+    ObserverId id;
+    std::shared_ptr<Observer> observer;
+  };
+  struct AttachedInline {
+    ObserverId id;
+    std::shared_ptr<InlineObserver> observer;
+  };
+  using InlineList = std::vector<AttachedInline>;
+  using Lock = std::unique_lock<std::mutex>;
+
+  Impl(ObserverHub& own_hub, const ObserverHubOptions& options) : hub(own_hub), ring_events(options.ring_events) {}
+
+  // Emitting
+  EventRing& ring();
+  EventRing& new_ring();
+  void retire_rings();
+
+  // Delivering
+  void run();
+  void deliver(Lock& lock);
+  void give(const Attached& attached, const EventBatch& batch, Lock& lock);
+  void start(Lock& lock);
+  void await_round(Lock& lock);
+  bool on_delivery_thread() const { return running && worker.get_id() == std::this_thread::get_id(); }
+  void remove(ObserverId id);
+  void update_observed();
+  std::uint64_t total_dropped() const;
+
+  ObserverHub& hub;
+  const std::size_t ring_events;
+
+  std::mutex control;  ///< Held while an observer is attached or detached; taken before `mutex`.
+  mutable std::mutex mutex;
+  std::condition_variable wake;
+  std::condition_variable round_over;
+  std::vector<std::shared_ptr<EventRing>> rings;  ///< By thread number; null: the number is free.
+  std::vector<Attached> observers;
+  std::deque<InlineList> inline_lists;  ///< All there ever were: an emitting thread may be reading one.
+  std::atomic<const InlineList*> inline_list{nullptr};
+  std::vector<ObserverFailure> failures;
+  std::uint64_t next_id = 1;
+  std::uint64_t delivered = 0;
+  std::uint64_t retired_dropped = 0;   ///< Of rings that are gone.
+  std::uint64_t told_dropped = 0;      ///< Of all: what observers were told.
+  std::atomic<std::uint64_t> lost{0};  ///< Dropped because there was no memory for a ring.
+  std::uint64_t rounds_wanted = 0;
+  std::uint64_t rounds_started = 0;
+  std::uint64_t rounds_over = 0;
+  bool running = false;  ///< The delivery thread will look at `observers` again.
+  std::atomic<bool> hurry{false};
+  std::thread worker;
+
+  mutable std::shared_mutex names_mutex;
+  std::deque<std::string> names;
+  std::map<std::string_view, event::NameId, std::less<>> name_ids;
+};
+
+ObserverHub::ObserverHub(ObserverHubOptions options) : impl_(std::make_unique<Impl>(*this, options)) {}
+
+ObserverHub::~ObserverHub() {
+  std::vector<ObserverId> attached;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& one : impl_->observers) attached.push_back(one.id);
+  }
+  for (const ObserverId id : attached) detach(id);
+  if (impl_->worker.joinable()) impl_->worker.join();
+  for (const std::shared_ptr<EventRing>& ring : impl_->rings) {
+    if (ring) ring->disown();
+  }
+}
+
+// --- Emitting
+
+void ObserverHub::publish(Event event) noexcept {
+  const std::uint32_t observed = observed_.load(std::memory_order_acquire);
+  try {
+    EventRing& ring = impl_->ring();
+    event.thread = ring.thread();
+    if ((observed & wants_inline) != 0) {
+      for (const Impl::AttachedInline& attached : *impl_->inline_list.load(std::memory_order_acquire)) {
+        attached.observer->on_event(event);
+      }
+    }
+    if ((observed & wants_batches) == 0) return;
+    if (ring.push(event) != EventRing::Push::half_full) return;
+    impl_->hurry.store(true, std::memory_order_relaxed);
+    impl_->wake.notify_one();        // Without the lock: a notification that is missed costs one interval.
+  } catch (const std::exception&) {  // No memory for a ring.
+    impl_->lost.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+EventRing& ObserverHub::Impl::ring() {
+  auto& mine = rings_of_this_thread;
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    if (mine[i]->owner() != this) continue;
+    if (i != 0) std::swap(mine[0], mine[i]);
+    return *mine[0];
+  }
+  return new_ring();
+}
+
+EventRing& ObserverHub::Impl::new_ring() {
+  auto& mine = rings_of_this_thread;
+  std::erase_if(mine, [](const std::shared_ptr<EventRing>& ring) { return ring->owner() == nullptr; });
+  mine.reserve(mine.size() + 1);
+  const std::lock_guard lock(mutex);
+  retire_rings();
+  auto place = std::find(rings.begin(), rings.end(), nullptr);
+  if (place == rings.end()) place = rings.insert(rings.end(), nullptr);
+  *place = std::make_shared<EventRing>(this, static_cast<std::uint32_t>(place - rings.begin()), ring_events);
+  mine.push_back(*place);
+  std::swap(mine.front(), mine.back());
+  return *mine.front();
+}
+
+/// Lets go of the rings whose threads are gone and which were emptied. Requires: the lock.
+void ObserverHub::Impl::retire_rings() {
+  for (std::shared_ptr<EventRing>& ring : rings) {
+    if (!ring || ring.use_count() != 1) continue;
+    std::atomic_thread_fence(std::memory_order_acquire);  // The thread is gone: see all that it did.
+    if (!ring->empty()) continue;
+    retired_dropped += ring->dropped();
+    ring.reset();
+  }
+}
+
+// --- Attaching and detaching
+
+ObserverId ObserverHub::attach(std::shared_ptr<Observer> observer) {
+  const std::lock_guard control(impl_->control);
+  Impl::Lock lock(impl_->mutex);
+  const auto id = static_cast<ObserverId>(impl_->next_id++);
+  impl_->start(lock);
+  impl_->observers.push_back({id, std::move(observer)});
+  impl_->update_observed();
+  return id;
+}
+
+ObserverId ObserverHub::attach_inline(std::shared_ptr<InlineObserver> observer) {
+  const std::lock_guard control(impl_->control);
+  const std::lock_guard lock(impl_->mutex);
+  const auto id = static_cast<ObserverId>(impl_->next_id++);
+  Impl::InlineList list = impl_->inline_lists.empty() ? Impl::InlineList() : impl_->inline_lists.back();
+  list.push_back({id, std::move(observer)});
+  impl_->inline_list.store(&impl_->inline_lists.emplace_back(std::move(list)), std::memory_order_release);
+  impl_->update_observed();
+  return id;
+}
+
+bool ObserverHub::detach(ObserverId observer) {
+  const auto is_it = [observer](const auto& attached) { return attached.id == observer; };
+  Impl::Lock lock(impl_->mutex);
+  if (impl_->on_delivery_thread()) {
+    const bool found = std::any_of(impl_->observers.begin(), impl_->observers.end(), is_it);
+    impl_->remove(observer);
+    return found;
+  }
+  lock.unlock();
+  const std::lock_guard control(impl_->control);
+  lock.lock();
+  if (!impl_->inline_lists.empty()) {
+    Impl::InlineList list = impl_->inline_lists.back();
+    if (std::erase_if(list, is_it) > 0) {
+      impl_->inline_list.store(&impl_->inline_lists.emplace_back(std::move(list)), std::memory_order_release);
+      impl_->update_observed();
+      return true;
+    }
+  }
+  if (std::none_of(impl_->observers.begin(), impl_->observers.end(), is_it)) return false;
+  impl_->await_round(lock);
+  impl_->remove(observer);
+  const std::uint64_t begun = impl_->rounds_started;  // By now it may be in the middle of another round.
+  impl_->round_over.wait(lock, [&] { return !impl_->running || impl_->rounds_over >= begun; });
+  if (impl_->observers.empty() && impl_->worker.joinable()) {
+    impl_->wake.notify_all();
+    lock.unlock();
+    impl_->worker.join();
+  }
+  return true;
+}
+
+/// Requires: the lock.
+void ObserverHub::Impl::remove(ObserverId id) {
+  std::erase_if(observers, [id](const Attached& attached) { return attached.id == id; });
+  update_observed();
+}
+
+/// Requires: the lock.
+void ObserverHub::Impl::update_observed() {
+  const bool any_inline = !inline_lists.empty() && !inline_lists.back().empty();
+  hub.observed_.store((any_inline ? wants_inline : 0U) | (observers.empty() ? 0U : wants_batches),
+                      std::memory_order_release);
+}
+
+// --- Delivering
+
+/// Sees to it that there is a delivery thread. Requires: both locks.
+void ObserverHub::Impl::start(Lock& lock) {
+  if (running) return;
+  if (worker.joinable()) {
+    lock.unlock();
+    worker.join();
+    lock.lock();
+  }
+  for (const std::shared_ptr<EventRing>& ring : rings) {
+    if (ring) ring->clear();  // From before: of no interest to a new observer.
+  }
+  told_dropped = total_dropped();
+  worker = std::thread([this] { run(); });
+  running = true;
+}
+
+/// The delivery thread: works until nobody is attached.
+void ObserverHub::Impl::run() {
+  Lock lock(mutex);
+  while (!observers.empty()) {
+    wake.wait_for(lock, delivery_interval, [this] {
+      return observers.empty() || rounds_wanted > rounds_started || hurry.load(std::memory_order_relaxed);
+    });
+    hurry.store(false, std::memory_order_relaxed);
+    deliver(lock);
+  }
+  running = false;
+  round_over.notify_all();
+}
+
+/// One round: what is in the rings now goes to those who are attached now.
+void ObserverHub::Impl::deliver(Lock& lock) {
+  ++rounds_started;
+  std::vector<std::shared_ptr<EventRing>> from = rings;
+  const std::vector<Attached> to = observers;
+  const std::uint64_t dropped = total_dropped();
+  const std::uint64_t newly_dropped = dropped - std::exchange(told_dropped, dropped);
+  lock.unlock();
+
+  std::vector<Event> events;
+  for (const std::shared_ptr<EventRing>& ring : from) {
+    if (ring) ring->drain(events);
+  }
+  from.clear();
+  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.time < b.time; });
+  const EventBatch batch{events, hub, newly_dropped};
+  lock.lock();
+  if (!events.empty() || newly_dropped > 0) {
+    for (const Attached& attached : to) give(attached, batch, lock);
+  }
+  if (!to.empty()) delivered += events.size();
+  retire_rings();
+  rounds_over = rounds_started;
+  round_over.notify_all();
+}
+
+void ObserverHub::Impl::give(const Attached& attached, const EventBatch& batch, Lock& lock) {
+  lock.unlock();
+  std::string what;
+  bool threw = true;
+  try {
+    attached.observer->on_events(batch);
+    threw = false;
+  } catch (const std::exception& exception) {
+    what = exception.what();
+  } catch (...) {
+    what = "not a std::exception";
+  }
+  lock.lock();
+  if (!threw) return;
+  remove(attached.id);
+  if (failures.size() == failures_kept) failures.erase(failures.begin());
+  failures.push_back({attached.id, std::move(what)});
+  lock.unlock();
+  hub.emit(event::ObserverFailed{static_cast<std::uint64_t>(attached.id)});
+  lock.lock();
+}
+
+/// Waits for a round that begins after now. Requires: the lock.
+void ObserverHub::Impl::await_round(Lock& lock) {
+  const std::uint64_t target = rounds_started + 1;
+  rounds_wanted = std::max(rounds_wanted, target);
+  wake.notify_all();
+  round_over.wait(lock, [&] { return !running || rounds_over >= target; });
+}
+
+void ObserverHub::flush() {
+  Impl::Lock lock(impl_->mutex);
+  if (impl_->running && !impl_->on_delivery_thread()) impl_->await_round(lock);
+}
+
+// --- Names
+
+event::NameId ObserverHub::name_id(std::string_view name) {
+  {
+    const std::shared_lock lock(impl_->names_mutex);
+    if (const auto found = impl_->name_ids.find(name); found != impl_->name_ids.end()) return found->second;
+  }
+  const std::lock_guard lock(impl_->names_mutex);
+  if (const auto found = impl_->name_ids.find(name); found != impl_->name_ids.end()) return found->second;
+  const std::string& kept = impl_->names.emplace_back(name);
+  const auto id = static_cast<event::NameId>(impl_->names.size());
+  impl_->name_ids.emplace(kept, id);
+  return id;
+}
+
+std::string_view ObserverHub::name(event::NameId id) const {
+  const std::shared_lock lock(impl_->names_mutex);
+  const auto index = static_cast<std::size_t>(id);
+  return index == 0 || index > impl_->names.size() ? std::string_view() : impl_->names[index - 1];
+}
+
+// --- Facts
+
+/// Requires: the lock.
+std::uint64_t ObserverHub::Impl::total_dropped() const {
+  std::uint64_t total = retired_dropped + lost.load(std::memory_order_relaxed);
+  for (const std::shared_ptr<EventRing>& ring : rings) {
+    if (ring) total += ring->dropped();
+  }
+  return total;
+}
+
+ObserverHubStats ObserverHub::stats() const {
+  const std::lock_guard lock(impl_->mutex);
+  ObserverHubStats stats;
+  stats.delivered = impl_->delivered;
+  stats.dropped = impl_->total_dropped();
+  stats.observers = impl_->observers.size() + (impl_->inline_lists.empty() ? 0 : impl_->inline_lists.back().size());
+  stats.threads = static_cast<std::size_t>(
+      std::count_if(impl_->rings.begin(), impl_->rings.end(),
+                    [](const std::shared_ptr<EventRing>& ring) { return ring && ring.use_count() > 1; }));
+  return stats;
+}
+
+std::vector<ObserverFailure> ObserverHub::failures() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->failures;
+}
+
+}  // namespace deriva

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+
+namespace deriva::detail {
+
+// Bounds of histograms, in the unit that is counted: nanoseconds, bytes, recipes. All have as many.
+inline constexpr std::size_t bounds = 16;
+using Bounds = std::array<std::uint64_t, bounds>;
+
+inline constexpr Bounds duration_bounds = {
+    1'000,      10'000,     100'000,     500'000,     1'000'000,   2'500'000,     5'000'000,     10'000'000,
+    25'000'000, 50'000'000, 100'000'000, 250'000'000, 500'000'000, 1'000'000'000, 5'000'000'000, 30'000'000'000};
+inline constexpr Bounds size_bounds = {64,        256,         1'024,       4'096,      16'384,    65'536,
+                                       262'144,   1'048'576,   1U << 22U,   1U << 24U,  1U << 26U, 1U << 28U,
+                                       1U << 30U, 1ULL << 32U, 1ULL << 34U, 1ULL << 36U};
+inline constexpr Bounds depth_bounds = {1,  2,  3,   5,     8,     13,     21,      34,
+                                        55, 89, 300, 1'000, 3'000, 10'000, 100'000, 1'000'000};
+
+/// Cells of a histogram: one for each bound, one for what is above, and the sum.
+inline constexpr std::size_t histogram_cells = bounds + 2;
+
+/// What is counted without labels that vary.
+enum class Count : std::uint8_t {
+  requests_started,
+  requests_hit,
+  requests_computed,
+  requests_failed,
+  requests_cancelled,
+  flights_started,
+  flights_joined,
+  memory_hits,
+  memory_misses,
+  store_hits,
+  store_misses,
+  cache_inserted,
+  cache_replaced,
+  cache_evicted,
+  cache_bytes_in,
+  cache_bytes_out,
+  reasons_first,
+  reasons_last = reasons_first + 6,
+  verified_equal,
+  verified_different,
+  verified_failed,
+  results_stored,
+  commits,
+  committed_operations,
+  map_growths,
+  readers_expired,
+  count_
+};
+enum class Histogram : std::uint8_t { materialize, depth, dag_insert, commit, flush, count_ };
+
+inline constexpr std::size_t counts = static_cast<std::size_t>(Count::count_);
+inline constexpr std::size_t shard_cells = counts + static_cast<std::size_t>(Histogram::count_) * histogram_cells;
+
+/// Cells of one label: three counters, three histograms.
+inline constexpr std::size_t label_counts = 3;
+inline constexpr std::size_t label_cells = label_counts + 3 * histogram_cells;
+
+/// What a row of cells is about: its kind, and up to two names.
+enum class LabelKind : std::uint8_t { none, function, rpc_method, rpc_status };
+using LabelKey = std::uint64_t;
+constexpr LabelKey label_key(LabelKind kind, std::uint32_t a, std::uint32_t b = 0) {
+  return (static_cast<LabelKey>(kind) << 56U) | (static_cast<LabelKey>(a & 0xFFFFFFFU) << 28U) | (b & 0xFFFFFFFU);
+}
+
+/// A number that one thread adds to and others read.
+class Cell {
+ public:
+  void add(std::uint64_t n) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+inline void observe(std::span<Cell> cells, const Bounds& upper, std::uint64_t value) noexcept {
+  const auto bucket = std::lower_bound(upper.begin(), upper.end(), value) - upper.begin();
+  cells[static_cast<std::size_t>(bucket)].add(1);
+  cells[bounds + 1].add(value);
+}
+
+/// What several shards add up to.
+struct MetricTotals {
+  std::array<std::uint64_t, shard_cells> cells{};
+  std::map<LabelKey, std::array<std::uint64_t, label_cells>> labels;
+
+  [[nodiscard]] std::uint64_t of(Count count) const { return cells[static_cast<std::size_t>(count)]; }
+  [[nodiscard]] std::span<const std::uint64_t> of(Histogram histogram) const {
+    return std::span(cells).subspan(counts + static_cast<std::size_t>(histogram) * histogram_cells, histogram_cells);
+  }
+};
+
+/// The cells of one thread. A reader sees them as they are between two updates.
+class alignas(64) MetricShard {
+ public:
+  /// Rows of labels that a thread can tell apart; what comes later is counted under the key 0 of its kind.
+  static constexpr std::size_t rows = 512;
+
+  /// To be held by the owner while it updates.
+  class Update {
+   public:
+    explicit Update(MetricShard& shard) noexcept
+        : shard_(shard), version_(shard.version_.load(std::memory_order_relaxed)) {
+      shard_.version_.store(version_ + 1, std::memory_order_relaxed);
+      std::atomic_thread_fence(std::memory_order_release);
+    }
+    Update(const Update&) = delete;
+    Update& operator=(const Update&) = delete;
+    ~Update() { shard_.version_.store(version_ + 2, std::memory_order_release); }
+
+   private:
+    MetricShard& shard_;
+    std::uint64_t version_;
+  };
+
+  void add(Count count, std::uint64_t n = 1) noexcept { cells_[static_cast<std::size_t>(count)].add(n); }
+  void observe(Histogram histogram, const Bounds& upper, std::uint64_t value) noexcept {
+    const std::size_t first = counts + static_cast<std::size_t>(histogram) * histogram_cells;
+    detail::observe(std::span(cells_).subspan(first, histogram_cells), upper, value);
+  }
+  /// The row of a label, made when it is first asked for; null if there is no memory for it.
+  std::span<Cell> row(LabelKey key) noexcept;
+
+  /// Adds everything to what is given, as it was between two updates; returns which two.
+  std::uint64_t read(MetricTotals& totals) const;
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+
+ private:
+  using Row = std::array<Cell, label_cells>;
+
+  std::atomic<std::uint64_t> version_{0};
+  std::array<Cell, shard_cells> cells_;
+  std::array<std::atomic<LabelKey>, rows> keys_{};
+  std::array<std::unique_ptr<Row>, rows> row_cells_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace deriva::detail

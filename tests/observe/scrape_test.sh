@@ -1,0 +1,119 @@
+#!/bin/sh
+# usage: scrape_test.sh METRICS_SERVER MONITORING_DIRECTORY SCRATCH_DIRECTORY
+# The real thing: promtool accepts the metrics, the alerts and their tests; Prometheus scrapes the server, and its
+# queries return what the server did; every query of the dashboard and the alerts names metrics that are served, and is
+# one that Prometheus evaluates. Without the tools: 77, or in continuous integration a failure.
+set -eu
+server=$1
+monitoring=$2
+scratch=$3
+failures=0
+
+complain() {
+  printf '%s\n' "$*"
+  failures=$((failures + 1))
+}
+
+for tool in promtool prometheus curl jq; do
+  command -v "$tool" >/dev/null && continue
+  printf '%s\n' "$tool is not installed"
+  [ "${CI:-}" = true ] && exit 1
+  exit 77
+done
+
+rm -rf "$scratch"
+mkdir -p "$scratch"
+mkfifo "$scratch/stdin"
+"$server" <"$scratch/stdin" >"$scratch/ports" &
+server_pid=$!
+exec 3>"$scratch/stdin" # the server ends when this is closed
+prometheus_pid=
+finish() {
+  exec 3>&-
+  [ -z "$prometheus_pid" ] || kill "$prometheus_pid" 2>/dev/null || true
+  wait "$server_pid" $prometheus_pid 2>/dev/null || true
+}
+trap finish EXIT
+
+# retry WHAT COMMAND...: until it succeeds; the tools have no way of saying when they are ready.
+retry() {
+  what=$1
+  shift
+  attempts=300
+  until "$@" >"$scratch/retry.log" 2>&1; do
+    attempts=$((attempts - 1))
+    [ "$attempts" -gt 0 ] || { cat "$scratch/retry.log"; complain "$what: gave up"; exit 1; }
+    sleep 0.1
+  done
+}
+
+retry "the server's ports" test -s "$scratch/ports"
+read -r port prometheus_port <"$scratch/ports"
+
+# --- What is served
+
+curl -fsS "http://127.0.0.1:$port/metrics" >"$scratch/prometheus.txt"
+curl -fsS -H 'Accept: application/openmetrics-text;version=1.0.0' "http://127.0.0.1:$port/metrics" >"$scratch/open.txt"
+[ "$(tail -n 1 "$scratch/open.txt")" = '# EOF' ] || complain "OpenMetrics: no # EOF"
+promtool check metrics <"$scratch/prometheus.txt" || complain "promtool check metrics failed"
+promtool check rules "$monitoring/alerts.yml" || complain "promtool check rules failed"
+promtool test rules "$monitoring/alerts_test.yml" || complain "promtool test rules failed"
+
+# --- Queries name what is served
+
+sed -n 's/^\(deriva_[a-z_]*\).*/\1/p' "$scratch/prometheus.txt" | sort -u >"$scratch/samples.txt"
+sed -n 's/^# TYPE \(deriva_[a-z_]*\) .*/\1/p' "$scratch/prometheus.txt" | sort -u >"$scratch/families.txt"
+jq -r '.panels[].targets[]?.expr' "$monitoring/dashboard.json" >"$scratch/queries.txt"
+[ "$(wc -l <"$scratch/queries.txt")" -ge 20 ] || complain "the dashboard has hardly any queries"
+{
+  cat "$scratch/queries.txt"
+  grep -v '^ *#' "$monitoring/alerts.yml"
+} | grep -oE 'deriva_[a-z_]+' | sort -u >"$scratch/named.txt"
+while read -r name; do
+  grep -qxF "$name" "$scratch/samples.txt" "$scratch/families.txt" || complain "a query names $name, which is not served"
+done <"$scratch/named.txt"
+
+# --- Prometheus scrapes, and answers
+
+sed -e "s/127.0.0.1:9464/127.0.0.1:$port/" -e 's/15s/200ms/' -e "s|\[alerts.yml\]|[$monitoring/alerts.yml]|" \
+  "$monitoring/prometheus.yml" >"$scratch/prometheus.yml"
+promtool check config "$scratch/prometheus.yml" || complain "promtool check config failed"
+prometheus --config.file="$scratch/prometheus.yml" --storage.tsdb.path="$scratch/tsdb" \
+  --web.listen-address="127.0.0.1:$prometheus_port" >"$scratch/prometheus.log" 2>&1 &
+prometheus_pid=$!
+
+# answer QUERY: the value of the only sample, or nothing.
+answer() {
+  curl -fsS --get "http://127.0.0.1:$prometheus_port/api/v1/query" --data-urlencode "query=$1" |
+    jq -r '.data.result | if length == 1 then .[0].value[1] else empty end'
+}
+scraped() { [ "$(answer 'up{job="deriva"}')" = 1 ]; }
+retry "the first scrape" scraped
+
+expect() { # VALUE QUERY
+  found=$(answer "$2")
+  [ "$found" = "$1" ] || complain "$2 is '$found', not $1"
+}
+expect 3 'deriva_materialize_total{result="computed"}'
+expect 1 'deriva_materialize_total{result="hit"}'
+expect 1 'deriva_materialize_total{result="failed"}'
+expect 0 'deriva_materialize_active'
+expect 5 'sum(deriva_materialize_total)'
+expect 0.375 'deriva_cache_hit_rate{tier="memory"}'
+expect 3 'deriva_compute_duration_seconds_count{function="resize/1"}'
+expect 5 'deriva_materialize_duration_seconds_bucket{le="0.005"}'
+expect 0 'deriva_materialize_duration_seconds_bucket{le="0.0025"}'
+expect 5 'deriva_rpc_total{method="Get",status="ok"}'
+expect 180 'deriva_storage_blob_bytes'
+
+# Every query is one that Prometheus evaluates; the dashboard's variables stand for values of their kind.
+while read -r query; do
+  # shellcheck disable=SC2016 # the dashboard's variables
+  query=$(printf '%s' "$query" | sed -e 's/\$__rate_interval/1m/g' -e 's/\$instance/.*/g')
+  curl -fsS --get "http://127.0.0.1:$prometheus_port/api/v1/query" --data-urlencode "query=$query" >/dev/null ||
+    complain "Prometheus does not evaluate: $query"
+done <"$scratch/queries.txt"
+rules=$(curl -fsS "http://127.0.0.1:$prometheus_port/api/v1/rules" | jq '[.data.groups[].rules[]] | length')
+[ "$rules" -ge 4 ] || complain "Prometheus has $rules rules"
+
+[ "$failures" -eq 0 ]
