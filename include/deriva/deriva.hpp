@@ -25,6 +25,7 @@
 #include <deriva/dag/persistent_dag.hpp>
 #include <deriva/dag/traversal.hpp>
 
+#include <deriva/store/ledger.hpp>
 #include <deriva/store/lookup.hpp>
 #include <deriva/store/result_record.hpp>
 #include <deriva/store/store.hpp>
