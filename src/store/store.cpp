@@ -53,6 +53,7 @@ struct Store::Impl {
   Table<Address, BytesView> recipes;
   Table<Address, StoredResult> results;
   PersistentDag<> dag;
+  Ledger ledger;
 
   Result<std::optional<Recipe>> recipe(const ReadTransaction& transaction, const Address& address) const;
   Result<Lookup::Answer> look_up(const ReadTransaction& transaction, const Address& address) const;
@@ -74,8 +75,10 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   if (!results) return results.error();
   Result<PersistentDag<>> dag = PersistentDag<>::open(*environment, options.dag);
   if (!dag) return dag.error();
-  return Store(std::unique_ptr<Impl>(
-      new Impl{*std::move(environment), *std::move(blobs), *std::move(recipes), *std::move(results), *std::move(dag)}));
+  Result<Ledger> ledger = Ledger::open(*environment, options.ledger);
+  if (!ledger) return ledger.error();
+  return Store(std::unique_ptr<Impl>(new Impl{*std::move(environment), *std::move(blobs), *std::move(recipes),
+                                              *std::move(results), *std::move(dag), *std::move(ledger)}));
 }
 
 // --- Leaves
@@ -190,7 +193,7 @@ Result<std::optional<ResultRecord>> Store::result(const Address& address) const 
       });
 }
 
-Result<void> Store::put_results(std::span<const ComputedResult> results) {
+Result<void> Store::put_results(std::span<const ComputedResult> results, std::span<const Comparison> comparisons) {
   std::vector<BytesView> values;
   values.reserve(results.size());
   for (const ComputedResult& result : results) values.push_back(result.value);
@@ -207,6 +210,9 @@ Result<void> Store::put_results(std::span<const ComputedResult> results) {
       const Result<std::optional<StoredResult>> stored = impl_->results.get(transaction, address);
       if (!stored) return stored.error();
       if (*stored && (*stored)->digest != blob.digest.bytes) return contradiction(address, **stored, blob);
+    }
+    for (const Comparison& comparison : comparisons) {
+      if (Result<void> recorded = impl_->ledger.record(transaction, comparison); !recorded) return recorded;
     }
     return {};
   });
@@ -246,6 +252,9 @@ Result<void> Store::look_up(std::span<const Address> addresses, LookupVisitor vi
 // --- Facts
 
 const PersistentDag<>& Store::dag() const noexcept { return impl_->dag; }
+
+Ledger& Store::ledger() noexcept { return impl_->ledger; }
+const Ledger& Store::ledger() const noexcept { return impl_->ledger; }
 
 const std::filesystem::path& Store::directory() const noexcept { return impl_->environment.directory(); }
 
