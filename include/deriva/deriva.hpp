@@ -30,10 +30,14 @@
 #include <deriva/dag/persistent_dag.hpp>
 #include <deriva/dag/traversal.hpp>
 
+#include <deriva/store/divergence.hpp>
+#include <deriva/store/impact.hpp>
+#include <deriva/store/ledger.hpp>
 #include <deriva/store/lookup.hpp>
 #include <deriva/store/result_record.hpp>
 #include <deriva/store/store.hpp>
 
+#include <deriva/compute/audit.hpp>
 #include <deriva/compute/compute_registry.hpp>
 #include <deriva/compute/context.hpp>
 #include <deriva/compute/executor.hpp>
@@ -43,6 +47,7 @@
 #include <deriva/compute/materialize_options.hpp>
 #include <deriva/compute/static_registry.hpp>
 #include <deriva/compute/sync_executor.hpp>
+#include <deriva/compute/upgrade.hpp>
 #include <deriva/compute/verify.hpp>
 
 #include <deriva/observe/metric_family.hpp>

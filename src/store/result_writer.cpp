@@ -87,7 +87,8 @@ class ResultWriter {
 
 }  // namespace
 
-Result<void> put_results(Store& store, std::span<const ComputedResult> computed, std::span<const ReusedResult> reused) {
+Result<void> put_results(Store& store, std::span<const ComputedResult> computed, std::span<const ReusedResult> reused,
+                         std::span<const Comparison> comparisons) {
   StoreAccess::Impl& impl = StoreAccess::impl(store);
   std::vector<BytesView> values;
   values.reserve(computed.size());
@@ -95,6 +96,10 @@ Result<void> put_results(Store& store, std::span<const ComputedResult> computed,
   const Result<std::vector<PreparedBlob>> blobs = impl.blobs.prepare_many(values);
   if (!blobs) return blobs.error();
   return impl.environment.write([&](WriteTransaction& transaction) -> Result<void> {
+    for (const Comparison& comparison : comparisons) {
+      if (auto recorded = impl.ledger.record(transaction, comparison); !recorded) return recorded;
+    }
+    if (computed.empty() && reused.empty()) return {};
     auto change = [&](graph::Writer& graph) -> Result<void> {
       ResultWriter writer(impl, transaction, graph);
       if (auto put = writer.put(computed, *blobs); !put) return put;

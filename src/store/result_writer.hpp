@@ -6,6 +6,7 @@
 #include <deriva/core/address.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/store/detail/cutoff_key.hpp>
+#include <deriva/store/ledger.hpp>
 #include <deriva/store/result_record.hpp>
 #include <deriva/store/store.hpp>
 
@@ -21,6 +22,7 @@ struct ReusedResult {
 /// As `Store::put_results`; also records results that were reused, without a copy of a value that is stored by digest.
 /// One of which the value is gone by now is left out. Results that are put together may be reused by each other.
 [[nodiscard]] Result<void> put_results(Store& store, std::span<const ComputedResult> computed,
-                                       std::span<const ReusedResult> reused);
+                                       std::span<const ReusedResult> reused,
+                                       std::span<const Comparison> comparisons = {});
 
 }  // namespace deriva::detail

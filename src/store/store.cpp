@@ -30,8 +30,10 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   if (!cutoffs) return cutoffs.error();
   Result<PersistentDag<>> dag = PersistentDag<>::open(*environment, options.dag);
   if (!dag) return dag.error();
+  Result<Ledger> ledger = Ledger::open(*environment, options.ledger);
+  if (!ledger) return ledger.error();
   return Store(std::unique_ptr<Impl>(new Impl{*std::move(environment), *std::move(blobs), *std::move(functions),
-                                              *std::move(cutoffs), *std::move(dag)}));
+                                              *std::move(cutoffs), *std::move(dag), *std::move(ledger)}));
 }
 
 // --- Leaves
@@ -173,8 +175,8 @@ Result<std::optional<ResultRecord>> Store::result(const Address& address) const 
   return record;
 }
 
-Result<void> Store::put_results(std::span<const ComputedResult> results) {
-  return detail::put_results(*this, results, {});
+Result<void> Store::put_results(std::span<const ComputedResult> results, std::span<const Comparison> comparisons) {
+  return detail::put_results(*this, results, {}, comparisons);
 }
 
 // --- Looking up
@@ -217,6 +219,9 @@ Result<void> Store::look_up(std::span<const Address> addresses, LookupVisitor vi
 // --- Facts
 
 const PersistentDag<>& Store::dag() const noexcept { return impl_->dag; }
+
+Ledger& Store::ledger() noexcept { return impl_->ledger; }
+const Ledger& Store::ledger() const noexcept { return impl_->ledger; }
 
 const std::filesystem::path& Store::directory() const noexcept { return impl_->environment.directory(); }
 

@@ -7,6 +7,7 @@
 #include <deriva/dag/persistent_dag.hpp>
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/environment.hpp>
+#include <deriva/store/ledger.hpp>
 #include <deriva/store/store.hpp>
 
 #include "store/cutoff_table.hpp"
@@ -20,6 +21,7 @@ struct Store::Impl {
   detail::FunctionNumbers functions;
   detail::CutoffTable cutoffs;
   PersistentDag<> dag;
+  Ledger ledger;
 
   [[nodiscard]] detail::GraphEngine& graph() const noexcept { return detail::GraphAccess::engine(dag); }
 };

@@ -16,6 +16,7 @@
 #include <deriva/dag/persistent_dag.hpp>
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/environment.hpp>
+#include <deriva/store/ledger.hpp>
 #include <deriva/store/lookup.hpp>
 #include <deriva/store/result_record.hpp>
 
@@ -29,6 +30,7 @@ struct StoreOptions {
   EnvironmentOptions environment;
   BlobStoreOptions blobs;
   PersistentDagOptions dag;
+  LedgerOptions ledger;
 };
 
 /// Counts of what a store holds; see `Store::stats`.
@@ -79,13 +81,19 @@ class Store {
   /// Stores what functions returned, each value with its record, in one transaction: all or none. A recipe that has a
   /// result keeps it: an address has one value.
   /// Errors: `not_deterministic` if a recipe already has a result with another value.
-  [[nodiscard]] Result<void> put_results(std::span<const ComputedResult> results);
+  /// `comparisons`: what was seen when the same results were computed more than once, for the ledger.
+  [[nodiscard]] Result<void> put_results(std::span<const ComputedResult> results,
+                                         std::span<const Comparison> comparisons = {});
 
   /// What is known of each address, on one snapshot; `visitor` is called once for each, in order. Does not read values.
   [[nodiscard]] Result<void> look_up(std::span<const Address> addresses, LookupVisitor visitor) const;
 
   /// The graph of the recipes. Reads only: recipes enter it through this store.
   [[nodiscard]] const PersistentDag<>& dag() const noexcept;
+
+  /// What executions have shown about the determinism of the recipes.
+  [[nodiscard]] Ledger& ledger() noexcept;
+  [[nodiscard]] const Ledger& ledger() const noexcept;
 
   [[nodiscard]] Result<StoreStats> stats() const;
   [[nodiscard]] const std::filesystem::path& directory() const noexcept;

@@ -1,0 +1,39 @@
+#include "compute/reexecution.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "compute/boundary.hpp"
+#include "compute/scheduler.hpp"
+
+namespace deriva::detail {
+
+Result<Obstacle> read_computation(const Store& store, const Address& address, StoredComputation& computation) {
+  const Result<std::optional<ResultRecord>> result = store.result(address);
+  if (!result) return result.error();
+  Result<std::optional<Recipe>> recipe = store.recipe(address);
+  if (!recipe) return recipe.error();
+  if (!*result || !*recipe) return Obstacle::no_result;
+  computation.address = address;
+  computation.recipe = std::move(**recipe);
+  computation.result = **result;
+  computation.inputs.clear();
+  for (const Address& input : computation.recipe.inputs) {
+    Result<std::optional<Blob>> value = store.value(input);
+    if (!value) return value.error();
+    if (!*value) return Obstacle::input_not_stored;
+    computation.inputs.push_back(std::move(**value));
+  }
+  return Obstacle::none;
+}
+
+Result<Blob> execute(const Function& function, const StoredComputation& computation) {
+  if (!function.is_coroutine()) return call_guarded(function, computation.inputs, computation.recipe.params);
+  Result<Blob> result = Error(Errc::function_failed, "the coroutine ended without a result");
+  make_inline_scheduler()->spawn(
+      {function, computation.inputs, computation.recipe.params, computation.address, std::stop_token()},
+      [&result](Result<Blob> returned) { result = std::move(returned); });
+  return result;
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,52 @@
+#include <deriva/store/divergence.hpp>
+
+#include <algorithm>
+#include <optional>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include <deriva/store/ledger.hpp>
+
+namespace deriva {
+
+Result<std::vector<Address>> first_divergent(const Store& store, const Address& root) {
+  return store.dag().snapshot([&](const PersistentDag<>::Snapshot& graph) -> Result<std::vector<Address>> {
+    std::vector<Address> diverged;
+    auto add = [&diverged](const Address& address, const LedgerEntry&) { return diverged.push_back(address), true; };
+    if (const Result<void> listed = store.ledger().for_each_diverged(add); !listed) return listed.error();
+
+    const boost::unordered_flat_set<Address, std::hash<Address>> suspects(diverged.begin(), diverged.end());
+    boost::unordered_flat_set<Address, std::hash<Address>> consequences;
+    std::vector<Address> below;
+    for (const Address& address : diverged) {
+      bool reaches_root = address == root;
+      auto visit = [&](const Address& dependent) {
+        reaches_root = reaches_root || dependent == root;
+        if (suspects.contains(dependent)) consequences.insert(dependent);
+        return true;
+      };
+      if (auto walked = graph.for_each_transitive_dependent(address, visit); !walked) return walked.error();
+      if (reaches_root) below.push_back(address);
+    }
+    std::erase_if(below, [&](const Address& address) { return consequences.contains(address); });
+    return below;
+  });
+}
+
+Result<std::vector<Address>> taint(const Store& store, const Address& address) {
+  return store.dag().snapshot([&](const PersistentDag<>::Snapshot& graph) -> Result<std::vector<Address>> {
+    std::vector<Address> tainted;
+    std::optional<Error> failed;
+    auto visit = [&](const Address& dependent) {
+      const Result<std::optional<ResultRecord>> result = store.result(dependent);
+      if (!result) failed = result.error();
+      if (result && *result) tainted.push_back(dependent);
+      return result.has_value();
+    };
+    if (auto walked = graph.for_each_transitive_dependent(address, visit); !walked) return walked.error();
+    if (failed) return *failed;
+    return tainted;
+  });
+}
+
+}  // namespace deriva

@@ -1,0 +1,87 @@
+#include <deriva/store/impact.hpp>
+
+#include <optional>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+
+namespace deriva {
+namespace {
+
+using Graph = PersistentDag<>::Snapshot;
+
+/// Adds up what is recorded of recipes; each counts once.
+class Tally {
+ public:
+  explicit Tally(const Store& store) : store_(store) {}
+
+  /// Counts the recipe and everything that depends on it. What was counted before has its dependents counted, too.
+  Result<void> add_with_dependents(const Graph& graph, const Address& address) {
+    if (seen_.contains(address)) return {};
+    const Result<bool> is_recipe = graph.contains(address);
+    if (!is_recipe) return is_recipe.error();
+    if (*is_recipe) {
+      if (Result<void> added = add(address); !added) return added;
+    }
+    Result<void> outcome;
+    auto visit = [&](const Address& dependent) {
+      if (!seen_.contains(dependent)) outcome = add(dependent);
+      return outcome.has_value();
+    };
+    const Result<void> walked = graph.for_each_transitive_dependent(address, visit);
+    return walked ? outcome : walked;
+  }
+  [[nodiscard]] const Impact& impact() const { return impact_; }
+
+ private:
+  Result<void> add(const Address& address) {
+    seen_.insert(address);
+    ++impact_.recipes;
+    const Result<std::optional<ResultRecord>> result = store_.result(address);
+    if (!result) return result.error();
+    if (*result) {
+      ++impact_.computed;
+      impact_.bytes += (*result)->size;
+      impact_.compute_time += (*result)->compute_time;
+    }
+    return {};
+  }
+
+  const Store& store_;
+  boost::unordered_flat_set<Address, std::hash<Address>> seen_;
+  Impact impact_;
+};
+
+}  // namespace
+
+Result<Impact> impact_of(const Store& store, std::span<const Address> changed) {
+  return store.dag().snapshot([&](const Graph& graph) -> Result<Impact> {
+    Tally tally(store);
+    for (const Address& address : changed) {
+      if (auto added = tally.add_with_dependents(graph, address); !added) return added.error();
+    }
+    return tally.impact();
+  });
+}
+
+Result<Impact> impact_of_function(const Store& store, std::string_view name, std::string_view version) {
+  return store.dag().snapshot([&](const Graph& graph) -> Result<Impact> {
+    Tally tally(store);
+    Result<void> outcome;
+    auto visit = [&](const Address& address) {
+      const Result<std::optional<Recipe>> recipe = store.recipe(address);
+      if (!recipe) {
+        outcome = recipe.error();
+      } else if (*recipe && (*recipe)->function.name == name &&
+                 (version.empty() || (*recipe)->function.version == version)) {
+        outcome = tally.add_with_dependents(graph, address);
+      }
+      return outcome.has_value();
+    };
+    if (auto walked = graph.for_each(visit); !walked) return walked.error();
+    if (!outcome) return outcome.error();
+    return tally.impact();
+  });
+}
+
+}  // namespace deriva
