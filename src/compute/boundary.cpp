@@ -48,21 +48,23 @@ Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs
 bool in_function() noexcept { return functions_on_this_thread > 0; }
 
 Error attribute(const Error& error, const Address& address, const FunctionId& function) {
-  if (error.code() == Errc::not_deterministic || error.code() == Errc::function_failed) {
-    return error.with_address(address).with_function(function);
-  }
+  if (error.code() == Errc::function_failed) return error.with_address(address).with_function(function);
   return Error(Errc::function_failed, fmt::format("{}: {}", to_string(error.code()), error.message()))
       .with_address(address)
       .with_function(function);
 }
 
-Result<Blob> compare_runs(Result<Blob> first, const Result<Blob>& second) {
+Result<Blob> compare_runs(Result<Blob> first, const Result<Blob>& second, const Address& address,
+                          const FunctionId& function) {
   if (first && second && *first == *second) return first;
+  const auto error = [&](Errc code, std::string message) {
+    return Error(code, std::move(message)).with_address(address).with_function(function);
+  };
   if (!first && !second) {
-    return Error(first.error().code(),
+    return error(first.error().code(),
                  fmt::format("{}; and when run again: {}", first.error().message(), second.error().message()));
   }
-  return Error(Errc::not_deterministic,
+  return error(Errc::not_deterministic,
                fmt::format("the first run gave {}, the second {}", describe(first), describe(second)));
 }
 

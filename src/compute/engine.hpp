@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <deriva/compute/detail/executor_base.hpp>
 #include <deriva/compute/executor_options.hpp>
 #include <deriva/compute/materialize_options.hpp>
@@ -22,24 +23,30 @@
 
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
+#include "compute/request.hpp"
 #include "compute/result_cache.hpp"
 #include "compute/scheduler.hpp"
+#include "compute/worker.hpp"
+#include "store/store_reader.hpp"
 
 namespace deriva::detail {
 
 /// What executors of every kind share: drives a `Plan` with what the store knows and what functions return.
 ///
-/// One mutex guards the plan and the queues around it; it is never held while a function, a callback or the store runs.
-/// Work is done in steps, by whoever has a slot: drains that the scheduler runs, and threads that block in
-/// `materialize`. docs/concurrency.md has the whole picture.
+/// One mutex guards the plan and the queues around it; it is never held while a function or a callback runs, or values
+/// are read or written. Work is done in steps, by whoever has a slot: drains that the scheduler runs, and threads that
+/// block in `materialize`. docs/concurrency.md has the whole picture.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options);
 
   Result<Blob> materialize(const Address& address, MaterializeOptions options);
-  void start(RequestId id, const Address& address, MaterializeOptions options, std::unique_ptr<Completion> completion);
+  void start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion);
   void cancel(RequestId id);
   RequestId next_request() noexcept { return next_request_.fetch_add(1, std::memory_order_relaxed); }
+
+  Result<void> flush();
+  void start_flush(Completion<void>::Ptr completion);
 
   /// Ends every request with `Errc::cancelled`, waits for the threads that are inside, and writes what is unwritten.
   /// Afterwards the engine touches neither the store nor the registry. To be called once, last.
@@ -48,21 +55,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
  private:
   using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
-
-  struct Request {
-    RequestId id = 0;
-    Address target;
-    MaterializeOptions options;
-    std::unique_ptr<Completion> completion;
-    Progress progress;
-    Outcome outcome;
-    Clock::time_point reported{};
-    bool reporting = false;
-    std::size_t callbacks = 0;         ///< Calls of the host's that are under way.
-    bool over = false;                 ///< No callback begins any more;
-    std::optional<Result<Blob>> held;  ///< what became of it, while callbacks are still under way.
-  };
-  using RequestPtr = std::shared_ptr<Request>;
 
   /// A request whose value is there, and which waits until batch `batch` is written.
   struct Ending {
@@ -74,56 +66,98 @@ class Engine : public std::enable_shared_from_this<Engine> {
     RequestPtr request;
     std::optional<Result<Blob>> result;  ///< Nothing: the value is in the store.
   };
-  struct Unwritten {
-    ComputedResult result;
-    NodeId node;
+  /// Somebody who waits until batch `batch` is written.
+  struct FlushWaiter {
+    Completion<void>::Ptr completion;
+    std::uint64_t batch;
   };
-  /// A job on its way through its function.
-  struct Run {
-    Plan::Job job{};
-    RequestPtr owner;
-    bool verify = false;
-    Clock::time_point started{};
-    // Of a coroutine function:
-    std::vector<Blob> inputs;
-    std::stop_source stop{std::nostopstate};
-    std::optional<Result<Blob>> first;  ///< Of the two runs of a verification.
+  /// Results that are not in the store yet, and their nodes.
+  struct Unwritten {
+    std::vector<ComputedResult> results;
+    std::vector<NodeId> nodes;
+    std::size_t bytes = 0;
+  };
+  struct Looked {
+    std::optional<Result<Blob>> known;
+    std::optional<StoreId> id;
+    std::uint64_t numbering = 0;
   };
   class Blocked;
 
-  // engine.cpp: requests and slots
+  // engine.cpp: requests
   std::optional<Result<Blob>> look(const Address& address);
-  void wake();
-  void drain();
-  void enter() { ++active_; }
-  void leave();
-  std::size_t backlog() const;
-  void deliver(Lock& lock, std::vector<Delivery> deliveries);
-  std::vector<Delivery> collect_finished();
+  std::optional<Error> refuse(const MaterializeOptions& options) const;
+  Looked look_in_store(const Address& address);
+  void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
+  RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
+                          Completion<Blob>::Ptr completion);
+  RequestPtr request_of(RequestId id) const;
   void stop_abandoned(Lock& lock);
+
+  // engine_deliver.cpp: how requests end
+  void deliver(Lock& lock);
+  std::optional<Delivery> take_delivery(Plan::Finished finished);
+  void recycle(RequestPtr request);
   void conclude(Lock& lock, const RequestPtr& request, Result<Blob> result);
-  static void complete(Request& request, const Result<Blob>& result);
+  static void complete(Request& request, Result<Blob> result);
   template <class Callback>
   void call_host(Lock& lock, const RequestPtr& request, const Callback& callback);
-  RequestPtr request_of(RequestId id) const;
-
-  // engine_steps.cpp: one piece of work each; false if there was none. They leave the lock while they work.
-  bool step(Lock& lock);
-  bool expand(Lock& lock);
-  bool run_next(Lock& lock);
-  bool write_results(Lock& lock);
-  void answer(const Plan::Expansion& expansion, Result<Lookup::Answer>& found, const ResolvedFunction* function);
-  Result<std::vector<Blob>> gather(Plan::Job& job, std::vector<std::pair<NodeId, Blob>>& loaded);
-
-  // engine_run.cpp: a function, from its call to its result in the store
-  bool chosen_for_verification(const Plan::Job& job) const;
-  static Result<Blob> run_plain(const Run& run, std::span<const Blob> inputs);
-  void start_coroutine(const std::shared_ptr<Run>& run);
-  void finish_coroutine(const std::shared_ptr<Run>& run, Result<Blob> result);
-  void announce(Lock& lock, const Run& run, const Result<Blob>& result, std::chrono::nanoseconds compute_time);
-  void settle(Lock& lock, const Run& run, Result<Blob> result, std::chrono::nanoseconds compute_time);
+  void report_progress(Lock& lock, Worker& worker);
   void report_progress(Lock& lock, const RequestPtr& request);
-  Result<void> put_results(std::span<const ComputedResult> results);
+
+  // engine_slots.cpp: who works
+  void wake(std::size_t ready);
+  void wake() { wake(plan_.ready_count()); }
+  void drain();
+  std::unique_ptr<Worker> enter();
+  void leave(std::unique_ptr<Worker> worker);
+  bool to_write() const;
+  bool has_work() const;
+
+  // One piece of work each; false if there was none. They leave the lock while they work.
+  bool step(Lock& lock, Worker& worker);
+  bool expand(Lock& lock, Worker& worker);
+  bool run(Lock& lock, Worker& worker);
+  bool write_results(Lock& lock);
+
+  // engine_explore.cpp
+  void explore(Lock& lock, Worker& worker, StoreReader& reader);
+  void look_up(Worker& worker, StoreReader& reader);
+  void complete_found(Worker& worker, StoreReader& reader, const StoreReader::Answer& answer, StoreId id,
+                      Worker::Found& found);
+  void follow_numbering(StoreReader& reader);
+  void answer(Worker& worker, StoreReader& reader, std::size_t index);
+  const RequestPtr& owner_of(Worker& worker, RequestId id) const;
+
+  // engine_run.cpp: functions, from their call to their result
+  void prepare(Worker& worker);
+  bool chosen_for_verification(const Plan::Job& job) const;
+  void gather(Worker& worker);
+  void drop_unwanted(Lock& lock, Worker& worker);
+  void call_functions(Worker& worker);
+  static Result<Blob> call(const Plan::Job& job, std::span<const Blob> inputs, bool verify);
+  void announce(Lock& lock, Worker& worker);
+  void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
+                std::chrono::nanoseconds compute_time, bool verified);
+  void settle(Lock& lock, Worker& worker);
+  void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
+  void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+                  std::chrono::nanoseconds compute_time, bool verified);
+
+  // engine_coroutine.cpp
+  void start_coroutine(const std::shared_ptr<CoroutineRun>& run);
+  void finish_coroutine(const std::shared_ptr<CoroutineRun>& run, Result<Blob> result);
+
+  // engine_write.cpp
+  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
+  bool lagging() const;
+  struct Refused {
+    Address address;
+    Error error;
+  };
+  Result<void> put_results(std::span<const ComputedResult> results, std::vector<Refused>& refused);
+  void end_batch(Lock& lock, const Result<void>& put, std::span<const Refused> refused);
+  Result<Blob> result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused);
 
   const std::unique_ptr<Scheduler> scheduler_;
   Store& store_;
@@ -134,17 +168,23 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::atomic<RequestId> next_request_{1};
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  ///< For threads that block in `materialize` or `shutdown`.
+  std::condition_variable changed_;  ///< For threads that block.
   Plan plan_;
-  std::map<RequestId, RequestPtr> requests_;
+  const std::uint32_t coroutine_limit_;  ///< Of the plan.
+  boost::unordered_flat_map<RequestId, RequestPtr> requests_;
+  std::vector<RequestPtr> unused_requests_;
+  std::vector<std::unique_ptr<Worker>> idle_workers_;
+  std::vector<RequestId> joined_;
   std::vector<Ending> endings_;
-  std::vector<Unwritten> unwritten_;
-  std::size_t unwritten_bytes_ = 0;
+  std::vector<FlushWaiter> flush_waiters_;
+  Unwritten unwritten_;
+  Unwritten being_written_;
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   bool writing_ = false;
-  std::map<NodeId, std::stop_source> coroutines_;
-  std::deque<Run> parked_;   ///< Coroutine functions that wait for a place.
+  std::optional<Error> write_error_;  ///< The first since somebody was told.
+  boost::unordered_flat_map<NodeId, std::stop_source> coroutines_;
+  float function_time_ = 0;  ///< Running average over all functions, in nanoseconds.
   std::size_t active_ = 0;   ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;     ///< Of these: outside the lock, working.
   std::size_t inside_ = 0;   ///< Other threads inside: coroutine functions that are being finished.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "compute/address_index.hpp"
@@ -5,168 +6,205 @@
 #include "compute/engine.hpp"
 
 namespace deriva::detail {
+namespace {
+
+/// A batch is about so much work, in nanoseconds, and so many nodes at most.
+constexpr float batch_time = 25'000;
+constexpr std::size_t batch_nodes = 256;
+/// Functions that take less than this are not worth another thread, unless there are so many of them.
+constexpr float short_time = 400;
+constexpr std::size_t short_backlog = 32;
+/// Functions that take less than this on average are timed in one call out of so many.
+constexpr float timed_always = 1'000;
+constexpr std::uint32_t timed_calls = 16;
+/// Without a store, values that took less than this are kept for who asked for them alone: looking them up in the cache
+/// would take as long.
+constexpr std::chrono::microseconds worth_keeping{1};
+
+}  // namespace
+
+bool Engine::run(Lock& lock, Worker& worker) {
+  worker.batch.clear();
+  const std::size_t ready = plan_.ready_count();
+  if (ready == 0) return false;
+  const bool are_short = function_time_ < short_time;
+  const std::size_t share = (ready + options_.concurrency - 1) / options_.concurrency;
+  const float time = plan_.take_ready(are_short ? batch_nodes : std::min(share, batch_nodes), batch_time, worker.batch);
+  if (worker.batch.jobs.empty()) return plan_.has_ready();
+  prepare(worker);
+  ++busy_;
+  const bool will_be_long = time >= batch_time;
+  wake(will_be_long || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
+  lock.unlock();
+
+  gather(worker);
+  if (worker.reread) drop_unwanted(lock, worker);
+  call_functions(worker);
+
+  lock.lock();
+  announce(lock, worker);
+  --busy_;
+  settle(lock, worker);
+  return true;
+}
+
+/// Sets coroutines apart, which may be asked to stop.
+void Engine::prepare(Worker& worker) {
+  worker.ran.clear();
+  for (const Plan::Job& job : worker.batch.jobs) {
+    Worker::Ran& ran = worker.ran.emplace_back();
+    ran.verify = chosen_for_verification(job);
+    const float average = plan_.average(job.function->number);
+    ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
+    if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
+    if (!job.function->function.is_coroutine()) continue;
+    ran.coroutine = std::make_shared<CoroutineRun>();
+    ran.coroutine->job = job;
+    ran.coroutine->verify = ran.verify;
+    ran.coroutine->owner = request_of(job.owner);
+    coroutines_.emplace(job.node, ran.coroutine->stop);
+    plan_.set_stoppable(job.node);
+  }
+}
 
 bool Engine::chosen_for_verification(const Plan::Job& job) const {
   if (job.verify_rate <= 0) return false;
   if (job.verify_rate >= 1) return true;
-  const std::uint64_t hash = AddressHash(verify_seed_)(job.address);
-  return static_cast<double>(hash >> 11U) * 0x1p-53 < job.verify_rate;
+  const std::uint64_t hash = AddressHash(verify_seed_)(*job.address);
+  return static_cast<double>(hash >> 11U) * 0x1p-53 < static_cast<double>(job.verify_rate);
 }
 
-Result<Blob> Engine::run_plain(const Run& run, std::span<const Blob> inputs) {
-  const ResolvedFunction& function = *run.job.function;
-  Result<Blob> result = call_guarded(function.function, inputs, *run.job.params);
-  if (run.verify) result = compare_runs(std::move(result), call_guarded(function.function, inputs, *run.job.params));
-  if (!result) return attribute(result.error(), run.job.address, function.id);
-  return result;
-}
+// --- Inputs
 
-void Engine::start_coroutine(const std::shared_ptr<Run>& run) {
-  Scheduler::Call call{run->job.function->function, run->inputs, *run->job.params, run->job.address,
-                       run->stop.get_token()};
-  scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
-    self->finish_coroutine(run, std::move(result));
-  });
-}
-
-void Engine::finish_coroutine(const std::shared_ptr<Run>& run, Result<Blob> result) {
-  {
-    const Lock lock(mutex_);
-    if (stopping_) return;
-    ++inside_;
-  }
-  const bool run_again = run->verify && !run->first;
-  if (run_again) {
-    run->first = std::move(result);
-    start_coroutine(run);
-  } else {
-    if (run->first) result = compare_runs(std::move(*run->first), result);
-    if (!result) result = attribute(result.error(), run->job.address, run->job.function->id);
-    const auto compute_time = Clock::now() - run->started;
-    Lock lock(mutex_);
-    announce(lock, *run, result, compute_time);
-    coroutines_.erase(run->job.node);
-    if (plan_.forgotten(run->job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
-    settle(lock, *run, std::move(result), compute_time);
-  }
-  const Lock lock(mutex_);
-  --inside_;
-  if (stopping_) {
-    changed_.notify_all();
-  } else {
-    wake();
-  }
-}
-
-/// Calls the host without the lock, unless the request is over; what it throws ends no computation.
-template <class Callback>
-void Engine::call_host(Lock& lock, const RequestPtr& request, const Callback& callback) {
-  if (request->over) return;
-  ++request->callbacks;
-  lock.unlock();
-  try {
-    callback();
-  } catch (...) {  // NOLINT(bugprone-empty-catch): documented at the options.
-  }
-  lock.lock();
-  if (--request->callbacks > 0 || !request->held) return;
-  const Result<Blob> held = *std::exchange(request->held, std::nullopt);
-  conclude(lock, request, held);
-}
-
-/// Tells the owner's host of a function that ran.
-void Engine::announce(Lock& lock, const Run& run, const Result<Blob>& result, std::chrono::nanoseconds compute_time) {
-  if (!result || !run.owner || !run.owner->options.on_computed) return;
-  const Computed computed{run.job.address, run.job.function->id, run.job.reason,
-                          result->size(),  compute_time,         run.verify};
-  call_host(lock, run.owner, [&] { run.owner->options.on_computed(computed); });
-}
-
-/// Publishes a result, or an error, to whoever waits for it.
-void Engine::settle(Lock& lock, const Run& run, Result<Blob> result, std::chrono::nanoseconds compute_time) {
-  const NodeId node = run.job.node;
-  if (result) {
-    if (run.owner && !run.owner->over) {
-      ++run.owner->outcome.computed;
-      ++run.owner->progress.computed;
-      if (run.verify) ++run.owner->outcome.verified;
-    }
-    plan_.pin(node);  // Until it is written: whoever asks meanwhile finds it here.
-    unwritten_.push_back({{run.job.address, *result, compute_time,
-                           std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now())},
-                          node});
-    unwritten_bytes_ += result->size();
-    plan_.complete(node, std::move(*result));
-  } else {
-    plan_.fail(node, result.error());
-  }
-  wake();
-  std::vector<Delivery> deliveries = collect_finished();
-  stop_abandoned(lock);
-  if (run.owner) report_progress(lock, run.owner);
-  deliver(lock, std::move(deliveries));
-}
-
-void Engine::report_progress(Lock& lock, const RequestPtr& request) {
-  if (!request->options.progress || request->reporting) return;
-  const Clock::time_point now = Clock::now();
-  if (now - request->reported < request->options.progress_interval) return;
-  request->reporting = true;
-  request->reported = now;
-  const Progress progress = request->progress;
-  call_host(lock, request, [&] { request->options.progress(progress); });
-  request->reporting = false;
-}
-
-// --- Writing
-
-bool Engine::write_results(Lock& lock) {
-  if (writing_ || unwritten_.empty()) return false;
-  writing_ = true;
-  const std::vector<Unwritten> batch = std::exchange(unwritten_, {});
-  unwritten_bytes_ = 0;
-  const std::uint64_t number = batch_++;
-  ++busy_;
-  lock.unlock();
-
-  std::vector<ComputedResult> results;
-  results.reserve(batch.size());
-  for (const Unwritten& unwritten : batch) results.push_back(unwritten.result);
-  const Result<void> put = put_results(results);
-  if (put) {
-    for (const ComputedResult& result : results) cache_.put(result.address, result.value);
-  }
-
-  lock.lock();
-  --busy_;
-  writing_ = false;
-  written_ = number;
-  for (const Unwritten& unwritten : batch) plan_.unpin(unwritten.node);
-  std::vector<Delivery> deliveries;
-  std::vector<Ending> later;
-  for (Ending& ending : endings_) {
-    if (ending.batch > written_) {
-      later.push_back(std::move(ending));
+/// Reads the inputs whose values are in the store; those that others want, too, are kept for them.
+void Engine::gather(Worker& worker) {
+  Plan::Batch& batch = worker.batch;
+  worker.loaded.clear();
+  worker.reread = false;
+  NodeId last = none;
+  for (const Plan::Missing& missing : batch.missing) {
+    if (missing.node == last) {
+      batch.inputs[missing.position] = worker.loaded.back().second;
       continue;
     }
-    deliveries.push_back({std::move(ending.request), std::nullopt});
-    if (!put) {
-      deliveries.back().result = put.error();
-    } else if (ending.value) {
-      deliveries.back().result = std::move(*ending.value);
+    std::optional<Result<Blob>>& failed = worker.ran[missing.job].result;
+    if (failed) continue;
+    std::optional<Result<Blob>> value = look(*missing.address);
+    worker.reread = true;
+    if (!value) value = Error(Errc::not_found, "an input was stored, and is gone");
+    if (!*value) {
+      failed = value->error().with_address(*missing.address);
+      continue;
     }
+    batch.inputs[missing.position] = **value;
+    worker.loaded.emplace_back(missing.node, **std::move(value));
+    last = missing.node;
   }
-  endings_ = std::move(later);
-  deliver(lock, std::move(deliveries));
-  return true;
 }
 
-/// One transaction for all; if one of them contradicts what is stored, the others are written without it.
-Result<void> Engine::put_results(std::span<const ComputedResult> results) {
-  Result<void> put = store_.put_results(results);
-  if (put || put.error().code() != Errc::not_deterministic || results.size() == 1) return put;
-  for (const ComputedResult& result : results) static_cast<void>(store_.put_results({&result, 1}));
-  return put;
+/// Reading takes its time: what nobody wants any more by now is not begun.
+void Engine::drop_unwanted(Lock& lock, Worker& worker) {
+  lock.lock();
+  for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    const NodeId node = worker.batch.jobs[i].node;
+    if (plan_.wanted(node)) continue;
+    worker.ran[i].is_over = true;
+    if (worker.ran[i].coroutine) coroutines_.erase(node);
+    plan_.fail(node, Error(Errc::cancelled));  // Nobody is told.
+  }
+  lock.unlock();
+}
+
+// --- Calling
+
+void Engine::call_functions(Worker& worker) {
+  const std::span<Blob> inputs = worker.batch.inputs;
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    Worker::Ran& ran = worker.ran[i];
+    const Plan::Job& job = worker.batch.jobs[i];
+    if (ran.is_over || ran.result) {
+      ran.measured = false;
+      continue;
+    }
+    const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
+    if (ran.coroutine) {
+      ran.is_over = true;  // It goes its own way.
+      ran.coroutine->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+      ran.coroutine->started = Clock::now();
+      start_coroutine(std::exchange(ran.coroutine, nullptr));
+      continue;
+    }
+    const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();
+    ran.result.emplace(call(job, own, ran.verify));
+    if (ran.measured) {
+      worker.now = Clock::now();
+      ran.compute_time = worker.now - start;
+    }
+    if (*ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
+      cache_.put(*job.address, **ran.result);
+    }
+  }
+}
+
+Result<Blob> Engine::call(const Plan::Job& job, std::span<const Blob> inputs, bool verify) {
+  const auto once = [&] {
+    Result<Blob> result = call_guarded(job.function->function, inputs, *job.params);
+    if (!result) result = attribute(result.error(), *job.address, job.function->id);
+    return result;
+  };
+  Result<Blob> result = once();
+  return verify ? compare_runs(std::move(result), once(), *job.address, job.function->id) : result;
+}
+
+// --- Results
+
+/// Tells the hosts whose functions ran.
+void Engine::announce(Lock& lock, Worker& worker) {
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    const Worker::Ran& ran = worker.ran[i];
+    const Plan::Job& job = worker.batch.jobs[i];
+    const RequestPtr& owner = owner_of(worker, job.owner);
+    if (!owner || !owner->options.on_computed || ran.is_over || !*ran.result) continue;
+    const RequestPtr kept = owner;
+    announce(lock, kept, job, **ran.result, ran.compute_time, ran.verify);
+  }
+}
+
+/// Publishes what came of a batch to whoever waits for it.
+void Engine::settle(Lock& lock, Worker& worker) {
+  for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    Worker::Ran& ran = worker.ran[i];
+    if (ran.is_over) continue;
+    const Plan::Job& job = worker.batch.jobs[i];
+    if (ran.measured) observe(*job.function, ran.compute_time);
+    settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verify);
+  }
+  stop_abandoned(lock);
+  report_progress(lock, worker);
+  deliver(lock);
+}
+
+void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time) {
+  plan_.observe(function.number, static_cast<float>(compute_time.count()));
+  constexpr float weight = 1.0F / 16;
+  function_time_ += (static_cast<float>(compute_time.count()) - function_time_) * weight;
+}
+
+void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+                        std::chrono::nanoseconds compute_time, bool verified) {
+  if (!result) {
+    if (owner) ++owner->outcome.failed;
+    return plan_.fail(job.node, result.error());
+  }
+  if (owner) {
+    ++owner->outcome.computed;
+    ++owner->progress.computed;
+    if (verified) ++owner->outcome.verified;
+  }
+  keep_result(job, *result, compute_time);
+  plan_.complete(job.node, std::move(*result));
 }
 
 }  // namespace deriva::detail

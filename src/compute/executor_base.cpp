@@ -18,9 +18,13 @@ Result<Blob> ExecutorBase::materialize(const Address& address, MaterializeOption
 }
 
 void ExecutorBase::start(RequestId request, const Address& address, MaterializeOptions options,
-                         std::unique_ptr<Completion> completion) {
+                         Completion<Blob>::Ptr completion) {
   engine_->start(request, address, std::move(options), std::move(completion));
 }
+
+Result<void> ExecutorBase::flush() { return engine_->flush(); }
+
+void ExecutorBase::start_flush(Completion<void>::Ptr completion) { engine_->start_flush(std::move(completion)); }
 
 RequestId ExecutorBase::next_request() noexcept { return engine_->next_request(); }
 

@@ -3,30 +3,38 @@
 #include <algorithm>
 
 namespace deriva::detail {
+namespace {
 
-template <class T>
-std::uint32_t Plan::Pool<T>::take(T value) {
-  if (unused.empty()) {
-    slots.push_back(std::move(value));
-    return static_cast<std::uint32_t>(slots.size() - 1);
-  }
-  const std::uint32_t slot = unused.back();
-  unused.pop_back();
-  slots[slot] = std::move(value);
-  return slot;
-}
+/// The lowest priority gets one turn in so many, whoever else waits.
+constexpr std::uint32_t ageing = 16;
+/// Nodes of one request that are expanded before it is another one's turn.
+constexpr std::size_t expansion_turn = 64;
+
+}  // namespace
 
 // --- Requests
 
-void Plan::add_request(RequestId request, const Address& target, double verify_rate) {
-  const NodeId node = intern(target, request, static_cast<float>(verify_rate));
-  Node& n = at(node);
+void Plan::add_request(const Wish& wish) {
+  const std::uint32_t slot = requests_.take();
+  request_slots_.emplace(wish.id, slot);
+  Request& request = requests_[slot];
+  request = Request{};
+  request.id = wish.id;
+  request.priority = wish.priority;
+  request.keep_going = wish.keep_going;
+  request.open = true;
+  request.members = 1;
+  auto address_of = [&](StoreId) { return wish.address; };
+  const NodeId node = intern(wish.target, slot, address_of);
+  raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
+  Node& n = nodes_[node];
   ++n.interest;
-  const std::uint32_t slot = requests_.take({request, node, n.first_request});
-  n.first_request = slot;
-  request_slots_.emplace(request, slot);
+  request.target = node;
+  request.next_on_target = std::exchange(n.first_request, slot);
   if (n.state == State::available) {
-    finish_requests(node, std::nullopt);
+    finish_requests(node, nullptr);
+  } else if (n.poisoned && !wish.keep_going) {
+    finish_requests(node, poisoned_.at(node), true);
   }
 }
 
@@ -34,283 +42,274 @@ bool Plan::drop_request(RequestId request) {
   const auto found = request_slots_.find(request);
   if (found == request_slots_.end()) return false;
   const std::uint32_t slot = found->second;
-  const NodeId node = requests_.slots[slot].target;
-  std::uint32_t* link = &at(node).first_request;
-  while (*link != slot) link = &requests_.slots[*link].next;
-  *link = requests_.slots[slot].next;
-  requests_.give_back(slot);
-  request_slots_.erase(found);
+  const NodeId node = requests_[slot].target;
+  std::uint32_t* link = &nodes_[node].first_request;
+  while (*link != slot) link = &requests_[*link].next_on_target;
+  *link = requests_[slot].next_on_target;
+  leave_request(slot);
   release(node);
   shrink_if_empty();
   return true;
 }
 
-void Plan::finish_requests(NodeId node, const std::optional<Error>& error) {
-  std::uint32_t slot = std::exchange(at(node).first_request, none);
+/// The request is over; its slot goes with the last of its nodes.
+void Plan::leave_request(std::uint32_t slot) {
+  Request& request = requests_[slot];
+  request_slots_.erase(request.id);
+  request.id = 0;
+  request.open = false;
+  if (--request.members == 0) requests_.give_back(slot);
+}
+
+/// Of a node that failed, those that do not keep going may be told before the others.
+void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient) {
+  std::uint32_t slot = std::exchange(nodes_[node].first_request, none);
   while (slot != none) {
-    const Request request = requests_.slots[slot];
-    finished_.push_back({request.id, error, at(node).address, error ? std::nullopt : at(node).value});
-    request_slots_.erase(request.id);
-    requests_.give_back(slot);
-    slot = request.next;
-    if (!error) release(node);  // A failed node is freed as a whole.
+    const Request request = requests_[slot];
+    if (only_impatient && request.keep_going) {
+      requests_[slot].next_on_target = std::exchange(nodes_[node].first_request, slot);
+    } else {
+      finished_.push_back({request.id, failures, std::nullopt});
+      if (!failures && nodes_[node].has_value) finished_.back().value = nodes_[node].value;
+      leave_request(slot);
+      if (!failures || only_impatient) release(node);  // A failed node is freed as a whole.
+    }
+    slot = request.next_on_target;
   }
+}
+
+void Plan::take_finished(std::vector<Finished>& out) {
+  out.insert(out.end(), std::make_move_iterator(finished_.begin()), std::make_move_iterator(finished_.end()));
+  finished_.clear();
+}
+
+void Plan::take_joined(std::vector<RequestId>& out) {
+  out.insert(out.end(), joined_.begin(), joined_.end());
+  joined_.clear();
+}
+
+// --- Taking turns
+
+void Plan::join_turn(Turn turn, std::uint32_t request) {
+  Request& joining = requests_[request];
+  Turns& turns = turns_[turn][static_cast<std::size_t>(joining.priority)];
+  joining.next_in_turn[turn] = none;
+  (turns.first == none ? turns.first : requests_[turns.last].next_in_turn[turn]) = request;
+  turns.last = request;
+}
+
+/// The request whose turn it is, or `none`. While orphans are being freed, what is over comes last: its nodes may be
+/// among them.
+std::uint32_t Plan::pick(Turn turn) {
+  const bool lowest_first = ++picks_ % ageing == 0;
+  for (std::size_t i = 0; i < priorities; ++i) {
+    Turns& turns = turns_[turn][lowest_first ? i : priorities - 1 - i];
+    if (turns.first == none) continue;
+    if (!has_orphans()) return turns.first;
+    const std::uint32_t last = turns.last;
+    while (!requests_[turns.first].open && turns.first != last) next_turn(turn, turns.first, true);
+    if (requests_[turns.first].open) return turns.first;
+  }
+  return none;
+}
+
+/// Requires: it was the request's turn.
+void Plan::next_turn(Turn turn, std::uint32_t request, bool has_more) {
+  Turns& turns = turns_[turn][static_cast<std::size_t>(requests_[request].priority)];
+  if (has_more && turns.first == turns.last) return;
+  turns.first = requests_[request].next_in_turn[turn];
+  if (has_more) join_turn(turn, request);
 }
 
 // --- Expansion
 
-NodeId Plan::intern(const Address& address, RequestId owner, float verify_rate) {
-  const auto [entry, is_new] = index_.try_emplace(address, none);
-  if (!is_new) {
-    const NodeId node = entry->second;
-    const Node& n = nodes_[node];
-    if (n.owner != owner && n.state != State::available) joined_.push_back(owner);
-    raise_verify_rate(node, verify_rate);
-    return node;
+NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of) {
+  std::uint32_t& entry = ids_.at(id);
+  if (entry != none) {
+    meet(entry, request);
+    return entry;
   }
-  NodeId node = 0;
-  if (unused_.empty()) {
-    node = static_cast<NodeId>(nodes_.size());
-    nodes_.emplace_back();
-  } else {
-    node = unused_.back();
-    unused_.pop_back();
-  }
-  entry->second = node;
-  Node& n = at(node);
-  n.address = address;
-  n.owner = owner;
-  n.verify_rate = verify_rate;
+  const NodeId node = nodes_.take();
+  if (node == addresses_.end()) addresses_.take();
+  entry = node;
+  addresses_[node] = address_of(id);
+  Node& n = nodes_[node];
+  n.id = id;
+  n.owner = request;
   n.state = State::unexpanded;
-  unexpanded_.push_back(ticket(node));
+  Request& owner = requests_[request];
+  ++owner.members;
+  if (owner.unexpanded == none) join_turn(to_expand, request);
+  n.next = std::exchange(owner.unexpanded, node);
+  ++expansions_;
   return node;
 }
 
-bool Plan::current(const Ticket& ticket, State state) const {
-  const Node& n = nodes_[ticket.node];
-  return n.generation == ticket.generation && n.state == state;
-}
-
-void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
-  while (most > 0 && !unexpanded_.empty()) {
-    const Ticket next = unexpanded_.back();
-    unexpanded_.pop_back();
-    if (!current(next, State::unexpanded)) continue;
-    at(next.node).state = State::expanding;
-    out.push_back({next.node, at(next.node).address});
-    --most;
+/// The request wants a node that is there already. What another one has brought in becomes as urgent as this one.
+void Plan::meet(NodeId node, std::uint32_t request) {
+  const Node& n = nodes_[node];
+  if (n.owner == request || n.state == State::available || !requests_[request].open) return;
+  joined_.push_back(requests_[request].id);
+  if (requests_[n.owner].priority < requests_[request].priority) {
+    set_priority(n.owner, requests_[request].priority);
   }
 }
 
-void Plan::set_stored(NodeId node) {
-  if (at(node).interest == 0) {
+/// Complexity: linear in the requests that take turns with it.
+void Plan::set_priority(std::uint32_t request, Priority priority) {
+  Request& changed = requests_[request];
+  const std::array<bool, 2> takes_turns{changed.unexpanded != none, changed.ready != none};
+  for (const Turn turn : {to_expand, to_run}) {
+    if (!takes_turns[turn]) continue;
+    Turns& turns = turns_[turn][static_cast<std::size_t>(changed.priority)];
+    std::uint32_t before = none;
+    for (std::uint32_t at = turns.first; at != request; at = requests_[at].next_in_turn[turn]) before = at;
+    (before == none ? turns.first : requests_[before].next_in_turn[turn]) = changed.next_in_turn[turn];
+    if (turns.last == request) turns.last = before;
+  }
+  changed.priority = priority;
+  for (const Turn turn : {to_expand, to_run}) {
+    if (takes_turns[turn]) join_turn(turn, request);
+  }
+}
+
+void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
+  while (most > 0) {
+    const std::uint32_t slot = pick(to_expand);
+    if (slot == none) return;
+    Request& request = requests_[slot];
+    for (std::size_t i = 0; i < expansion_turn && most > 0 && request.unexpanded != none; ++i, --most) {
+      const NodeId node = request.unexpanded;
+      Node& n = nodes_[node];
+      request.unexpanded = n.next;
+      --expansions_;
+      if (n.state == State::dropped || n.interest == 0) {
+        free(node);
+      } else {
+        n.state = State::expanding;
+        out.push_back({node, n.id});
+      }
+    }
+    next_turn(to_expand, slot, request.unexpanded != none);
+  }
+}
+
+void Plan::retry(NodeId node) {
+  Node& n = nodes_[node];
+  n.state = State::unexpanded;
+  Request& owner = requests_[n.owner];
+  if (owner.unexpanded == none) join_turn(to_expand, n.owner);
+  n.next = std::exchange(owner.unexpanded, node);
+  ++expansions_;
+}
+
+void Plan::set_stored(NodeId node, std::optional<Blob> value) {
+  if (nodes_[node].interest == 0) {
     free(node);
   } else {
+    if (value) nodes_[node].set_value(std::move(*value));
     make_available(node);
   }
   shrink_if_empty();
 }
 
-void Plan::set_recipe(NodeId node, const ResolvedFunction& function, std::span<const Address> inputs, Params params,
-                      RunReason reason) {
-  if (at(node).interest == 0) {
+void Plan::set_recipe(NodeId node, Found found, FunctionRef<Address(StoreId)> address_of) {
+  Node& n = nodes_[node];
+  if (n.interest == 0) {
     free(node);
     return shrink_if_empty();
   }
-  {
-    Node& n = at(node);
-    n.function = &function;
-    n.reason = reason;
-    if (!params.empty()) n.params = std::make_unique<Params>(std::move(params));
-    n.inputs.reserve(inputs.size());
-    n.state = State::waiting;
+  n.state = State::waiting;
+  n.reason = found.reason;
+  n.work.function = found.function;
+  if (!found.params.empty()) {
+    n.work.params = params_.take();
+    params_[n.work.params] = std::move(found.params);
   }
-  for (const Address& address : inputs) {
-    Node& n = at(node);
-    const NodeId input = intern(address, n.owner, n.verify_rate);
-    n.inputs.push_back(input);
-    Node& i = at(input);
-    ++i.interest;
-    if (i.state == State::available) continue;
-    ++n.pending;
-    i.first_edge = edges_.take({ticket(node), i.first_edge});
+  constexpr float unknown_cost = 1'000;
+  const float average = functions_[found.function].average;
+  n.work.cost = found.cost > 0 ? found.cost : average > 0 ? average : unknown_cost;
+  n.work.path += n.work.cost;
+  n.work.edge_count = static_cast<std::uint32_t>(found.inputs.size());
+  if (n.work.edge_count > 0) n.work.first_edge = edges_.take(n.work.edge_count);
+  for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
+    const NodeId input = intern(found.inputs[i], n.owner, address_of);
+    link(n.work.first_edge + i, input, node);
   }
-  if (at(node).pending == 0) {
-    at(node).state = State::ready;
-    ready_.push_back(ticket(node));
+  if (n.work.pending == 0) make_ready(node);
+}
+
+void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent) {
+  const Node& above = nodes_[dependent];
+  Node& below = nodes_[input];
+  ++below.interest;
+  if (below.state == State::available) {
+    edges_[edge] = {input, dependent, none, none};
+    return;
   }
-}
-
-void Plan::raise_verify_rate(NodeId node, float rate) {
-  if (at(node).verify_rate >= rate) return;
-  std::vector<NodeId> rest{node};
-  while (!rest.empty()) {
-    Node& n = at(rest.back());
-    rest.pop_back();
-    if (n.verify_rate >= rate || n.state == State::running || n.state == State::available) continue;
-    n.verify_rate = rate;
-    rest.insert(rest.end(), n.inputs.begin(), n.inputs.end());
+  ++nodes_[dependent].work.pending;
+  edges_[edge] = {input, dependent, below.first_dependent, none};
+  if (below.first_dependent != none) edges_[below.first_dependent].previous = edge;
+  below.first_dependent = edge;
+  if (above.work.verify_rate > below.work.verify_rate || (above.keep_going && !below.keep_going)) {
+    raise(input, above.work.verify_rate, above.keep_going);
   }
+  if (above.work.path > below.work.path) raise_path(input, above.work.path);
 }
 
-// --- Running
-
-std::optional<Plan::Job> Plan::take_ready() {
-  while (!ready_.empty()) {
-    const Ticket next = ready_.back();
-    ready_.pop_back();
-    if (!current(next, State::ready)) continue;
-    static const Params no_params;
-    Node& n = at(next.node);
-    n.state = State::running;
-    Job job{next.node, n.address,     n.owner, n.function, n.params ? n.params.get() : &no_params,
-            n.reason,  n.verify_rate, {}};
-    job.inputs.reserve(n.inputs.size());
-    for (const NodeId input : n.inputs) {
-      const Node& i = at(input);
-      job.inputs.push_back({input, i.address, i.value, i.interest > 1});
-    }
-    return job;
-  }
-  return std::nullopt;
-}
-
-void Plan::keep(NodeId input, Blob value) {
-  Node& n = at(input);
-  if (n.state == State::available && !n.value) n.value = std::move(value);
-}
-
-void Plan::complete(NodeId node, Blob value) {
-  at(node).value = std::move(value);
-  make_available(node);
-  shrink_if_empty();
-}
-
-void Plan::unpin(NodeId node) {
-  release(node);
-  shrink_if_empty();
-}
-
-void Plan::make_available(NodeId node) {
-  Node& n = at(node);
-  n.state = State::available;
-  ++n.interest;  // Ours, until everybody is told.
-  std::uint32_t edge = std::exchange(n.first_edge, none);
-  while (edge != none) {
-    const Edge told = edges_.slots[edge];
-    edges_.give_back(edge);
-    edge = told.next;
-    if (!current(told.dependent, State::waiting)) continue;
-    Node& dependent = at(told.dependent.node);
-    if (--dependent.pending > 0) continue;
-    dependent.state = State::ready;
-    ready_.push_back(told.dependent);
-  }
-  finish_requests(node, std::nullopt);
-  std::vector<NodeId> orphans;
-  release_inputs(at(node), orphans);
-  at(node).params.reset();
-  abandon(orphans);
-  release(node);
-}
-
-void Plan::fail(NodeId node, const Error& error) {
-  std::vector<NodeId> failing{node};
-  std::vector<NodeId> orphans;
-  while (!failing.empty()) {
-    const NodeId next = failing.back();
-    failing.pop_back();
-    Node& n = at(next);
-    if (n.state == State::gone) continue;  // Reached over two edges.
-    std::uint32_t edge = std::exchange(n.first_edge, none);
-    while (edge != none) {
-      const Edge told = edges_.slots[edge];
-      edges_.give_back(edge);
-      edge = told.next;
-      if (current(told.dependent, State::waiting)) failing.push_back(told.dependent.node);
-    }
-    finish_requests(next, error);
-    release_inputs(n, orphans);
-    free(next);
-  }
-  abandon(orphans);
-  shrink_if_empty();
-}
-
-// --- Interest
-
-void Plan::release(NodeId node) {
-  if (--at(node).interest > 0) return;
-  std::vector<NodeId> orphans{node};
-  abandon(orphans);
-}
-
-/// Takes back the node's interest in its inputs; those that nobody else wants are added to `orphans`.
-void Plan::release_inputs(Node& node, std::vector<NodeId>& orphans) {
-  for (const NodeId input : node.inputs) {
-    if (at(input).state == State::gone) continue;  // It failed, and the node with it.
-    if (--at(input).interest == 0) orphans.push_back(input);
-  }
-  node.inputs.clear();
-}
-
-void Plan::abandon(std::vector<NodeId>& orphans) {
-  while (!orphans.empty()) {
-    const NodeId next = orphans.back();
-    orphans.pop_back();
-    Node& n = at(next);
-    switch (n.state) {
-      case State::gone:
-      case State::expanding:
-        break;  // The worker's report frees it.
-      case State::running:
-        if (n.stoppable && !n.forgotten) {
-          forget(n);
-          abandoned_.push_back(next);
-        }
-        break;
-      case State::unexpanded:
-      case State::waiting:
-      case State::ready:
-      case State::available:
-        release_inputs(n, orphans);
-        free(next);
-        break;
+/// Passes on, to what has not begun below, how it is wanted.
+void Plan::raise(NodeId node, float rate, bool keep_going) {
+  const auto has_it = [&](const Node& n) {
+    return n.state == State::available || n.state == State::running ||
+           (n.work.verify_rate >= rate && (n.keep_going || !keep_going));
+  };
+  visit_.assign(1, node);
+  while (!visit_.empty()) {
+    Node& n = nodes_[visit_.back()];
+    visit_.pop_back();
+    if (has_it(n)) continue;
+    n.work.verify_rate = std::max(n.work.verify_rate, rate);
+    n.keep_going = n.keep_going || keep_going;
+    for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
+      const NodeId input = edges_[n.work.first_edge + i].input;
+      if (input != none) visit_.push_back(input);
     }
   }
 }
 
-void Plan::forget(Node& node) {
-  index_.erase(node.address);
-  node.forgotten = true;
-}
-
-void Plan::free(NodeId node) {
-  Node& n = at(node);
-  if (!n.forgotten) index_.erase(n.address);
-  std::uint32_t edge = n.first_edge;
-  while (edge != none) {
-    edges_.give_back(edge);
-    edge = edges_.slots[edge].next;
+/// A dependent has so far to go. What is below is told when it makes a difference there.
+void Plan::raise_path(NodeId node, float path) {
+  raises_.assign(1, {node, path});
+  while (!raises_.empty()) {
+    const Raise next = raises_.back();
+    raises_.pop_back();
+    Node& n = nodes_[next.node];
+    if (n.state == State::unexpanded || n.state == State::expanding) {
+      n.work.path = std::max(n.work.path, next.path);
+      continue;
+    }
+    if (n.state != State::waiting) continue;  // A ready one keeps its place in the queue.
+    const float raised = next.path + n.work.cost;
+    if (ReadyQueue::level_of(raised) <= ReadyQueue::level_of(n.work.path)) continue;
+    n.work.path = raised;
+    for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
+      const NodeId input = edges_[n.work.first_edge + i].input;
+      if (input != none) raises_.push_back({input, raised});
+    }
   }
-  const std::uint32_t generation = n.generation;
-  n = Node{};
-  n.generation = generation + 1;
-  unused_.push_back(node);
 }
 
-/// Gives the memory of a large plan back when it is done.
-void Plan::shrink_if_empty() {
-  constexpr std::size_t worth_keeping = 4'096;
-  if (unused_.size() < nodes_.size() || nodes_.size() <= worth_keeping) return;
-  // Generations start again at zero: no ticket may be left that could name a new node.
-  unexpanded_ = {};
-  ready_ = {};
-  edges_.clear();
-  nodes_.clear();
-  nodes_.shrink_to_fit();
-  unused_ = {};
-  index_.rehash(0);
+// --- Numbering
+
+void Plan::renumber(std::uint64_t numbering, FunctionRef<std::optional<StoreId>(const Address&)> find) {
+  numbering_ = numbering;
+  ids_.clear();
+  for (NodeId node = 0; node < nodes_.end(); ++node) {
+    Node& n = nodes_[node];
+    if (n.state == State::gone || n.state == State::dropped || n.forgotten) continue;
+    n.id = find(addresses_[node]).value_or(none);
+    if (n.id != none) ids_.at(n.id) = node;
+  }
 }
 
 }  // namespace deriva::detail

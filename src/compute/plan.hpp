@@ -1,27 +1,33 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include <deriva/compute/materialize_options.hpp>
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/params.hpp>
+#include <deriva/storage/function_ref.hpp>
 
-#include "compute/address_index.hpp"
+#include "compute/edge_pool.hpp"
+#include "compute/failures.hpp"
+#include "compute/plan_node.hpp"
+#include "compute/ready_queue.hpp"
+#include "compute/slab.hpp"
 
 namespace deriva::detail {
 
-using NodeId = std::uint32_t;
+using NodeId = std::uint32_t;   ///< Of a plan.
+using StoreId = std::uint32_t;  ///< Of the store's graph.
 using RequestId = std::uint64_t;
 struct ResolvedFunction;
 
@@ -33,162 +39,255 @@ struct ResolvedFunction;
 ///                                         |                                                                    |
 ///                                         +-----set_stored-----> available <-----------------complete----------+
 ///     expanding, running --fail--> gone, and with it every waiting node that depends on it
-///     any state, nobody interested --> gone; expanding and running: when the worker reports
+///     any state, nobody interested --> gone: by `sweep`; expanding and running: when the worker reports
 ///
-/// A node exists once per address, which makes it the single flight of its computation. It is kept while somebody is
-/// interested: a request that targets it, a node that has it as an input and is not done, or a pin.
+/// A node exists once per id of the store, which makes it the single flight of its computation. It is kept while
+/// somebody is interested: a request that targets it, a node that has it as an input and is not done, or a pin.
+///
+/// Complexity: every call is linear in the edges that it touches; nothing is searched. Allocates in pages only, and
+/// gives large ones back when nothing is planned any more.
 class Plan {
  public:
-  explicit Plan(std::uint64_t hash_seed) : index_(0, AddressHash(hash_seed)) {}
-
   // --- Requests
 
-  /// Adds a request for an address. Requires: a new id.
-  void add_request(RequestId request, const Address& target, double verify_rate);
-  /// Takes a request back; what only it wanted goes. False if there is no such request (any more).
+  struct Wish {
+    RequestId id;
+    StoreId target;
+    Address address;
+    double verify_rate = 0;
+    Priority priority = Priority::normal;
+    bool keep_going = false;
+  };
+  /// Adds a request. Requires: a new id.
+  void add_request(const Wish& wish);
+  /// Takes a request back; what only it wanted goes with the next calls of `sweep`. False if there is no such request.
   bool drop_request(RequestId request);
 
   struct Finished {
     RequestId request;
-    std::optional<Error> error;  ///< Else:
-    Address target;
+    FailuresPtr failures;       ///< Else:
     std::optional<Blob> value;  ///< Nothing: it is in the store.
   };
-  /// The requests finished since the last call, in order.
-  std::vector<Finished> take_finished() { return std::exchange(finished_, {}); }
+  [[nodiscard]] bool has_finished() const noexcept { return !finished_.empty(); }
+  /// Appends the requests finished since the last call, in order.
+  void take_finished(std::vector<Finished>& out);
 
   // --- Expansion
 
   struct Expansion {
     NodeId node;
-    Address address;
+    StoreId id;  ///< `none`: the store's graph has it no more.
   };
-  /// Moves up to `most` nodes to `expanding` and appends them to `out`; each must be answered by one of the three
-  /// below.
+  /// Moves up to `most` nodes to `expanding` and appends them to `out`; each must be answered by one of the next.
   void take_expansions(std::size_t most, std::vector<Expansion>& out);
-  void set_stored(NodeId node);
-  /// `function` must live as long as the plan.
-  void set_recipe(NodeId node, const ResolvedFunction& function, std::span<const Address> inputs, Params params,
-                  RunReason reason);
-  /// Also answers `take_ready`. Every request that depends on the node is finished with the error.
+  /// The value is in the store, or given.
+  void set_stored(NodeId node, std::optional<Blob> value = std::nullopt);
+  struct Found {
+    std::uint32_t function = 0;  ///< As in `set_function`.
+    std::span<const StoreId> inputs{};
+    Params params{};
+    RunReason reason = RunReason::never_computed;
+    float cost = 0;  ///< How long it ran when it last did, in nanoseconds; 0: unknown.
+  };
+  /// `address_of` is asked for the inputs that are new. Requires: the function is set.
+  void set_recipe(NodeId node, Found found, FunctionRef<Address(StoreId)> address_of);
+  /// It is to be looked up again.
+  void retry(NodeId node);
+  /// Also answers `take_ready`. Every request that depends on the node is finished with the error: at once, or if it
+  /// keeps going, when everything else below it is done.
   void fail(NodeId node, const Error& error);
+
+  // --- Functions
+
+  struct Place {
+    static constexpr std::uint32_t unlimited = 0;
+  };
+  /// Says of a function, by a number of the caller's, which limits it takes a place of. It lives as long as the plan.
+  void set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits = {});
+  /// Adds a limit of so many nodes that run at the same time (at least 1), and returns its number.
+  std::uint32_t add_limit(std::size_t places);
+  /// How long the function took, once.
+  void observe(std::uint32_t function, float nanoseconds);
+  /// The running average, in nanoseconds; 0: unknown.
+  [[nodiscard]] float average(std::uint32_t function) const { return functions_[function].average; }
 
   // --- Running
 
-  struct Input {
-    NodeId node;
-    Address address;
-    std::optional<Blob> value;  ///< Nothing: it is in the store.
-    bool shared;                ///< Somebody else wants it, too.
-  };
   struct Job {
     NodeId node;
-    Address address;
     RequestId owner;  ///< The request that brought the node into the plan.
+    const Address* address;
+    const Params* params;  ///< They live until the job is answered.
     const ResolvedFunction* function;
-    const Params* params;  ///< Lives until the job is answered.
+    std::uint32_t first_input;  ///< In the batch.
+    std::uint32_t input_count;
+    float verify_rate;
     RunReason reason;
-    double verify_rate;
-    std::vector<Input> inputs;
   };
-  /// The ready node that became so last; it must be answered by `complete` or `fail`.
-  std::optional<Job> take_ready();
+  /// An input whose value is in the store.
+  struct Missing {
+    NodeId node;
+    std::uint32_t position;  ///< In the batch's inputs.
+    std::uint32_t job;       ///< In the batch.
+    const Address* address;
+    bool shared;  ///< Somebody else wants it, too.
+  };
+  struct Batch {
+    std::vector<Job> jobs;
+    std::vector<Blob> inputs;
+    std::vector<Missing> missing;
+    void clear();
+  };
+  /// Moves ready nodes to `running` and appends them to the batch: until they are `most`, or will take so many
+  /// nanoseconds; at least one, if there is any. Each must be answered by `complete` or `fail`.
+  ///
+  /// First what `complete` made ready since the last call, unless another request waits; then requests in turn, the
+  /// more urgent ones first (mostly), and of each the nodes with the longest way to go, first come, first served.
+  ///
+  /// Returns how long they will take, as far as it is known.
+  float take_ready(std::size_t most, float nanoseconds, Batch& batch);
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
   void complete(NodeId node, Blob value);
 
   /// A running node that can be asked to stop: once nobody is interested in it, it is forgotten at once, so that the
   /// next request starts afresh, and listed by `take_abandoned`.
-  void set_stoppable(NodeId node) { at(node).stoppable = true; }
+  void set_stoppable(NodeId node) { nodes_[node].stoppable = true; }
+  [[nodiscard]] bool has_abandoned() const noexcept { return !abandoned_.empty(); }
   std::vector<NodeId> take_abandoned() { return std::exchange(abandoned_, {}); }
 
   /// Keeps a node that is expanding, running or pinned beyond its answer.
-  void pin(NodeId node) { ++at(node).interest; }
+  void pin(NodeId node) { ++nodes_[node].interest; }
   void unpin(NodeId node);
+
+  /// Frees up to so many nodes that nobody wants any more.
+  void sweep(std::size_t most);
 
   // --- Facts
 
-  [[nodiscard]] bool has_expansions() const noexcept { return !unexpanded_.empty(); }
-  [[nodiscard]] bool has_ready() const noexcept { return !ready_.empty(); }
-  [[nodiscard]] std::size_t ready_count() const noexcept { return ready_.size(); }
-  [[nodiscard]] std::size_t size() const noexcept { return index_.size(); }
-  /// Which request brought the node in; the node must not be gone.
-  [[nodiscard]] RequestId owner(NodeId node) const { return nodes_[node].owner; }
+  [[nodiscard]] bool has_expansions() const noexcept { return expansions_ > 0; }
+  [[nodiscard]] bool has_ready() const noexcept { return ready_count() > 0; }
+  /// Including those that nobody wants any more and that were not swept.
+  [[nodiscard]] std::size_t ready_count() const noexcept { return ready_ + fresh_.size(); }
+  [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return nodes_.in_use() - dropped_; }
+  /// Which request brought the node in, or 0 if that is over; the node must not be gone.
+  [[nodiscard]] RequestId owner(NodeId node) const { return requests_[nodes_[node].owner].id; }
+  [[nodiscard]] const Address& address(NodeId node) const { return addresses_[node]; }
   /// Whether anybody is interested in a running node.
   [[nodiscard]] bool wanted(NodeId node) const { return nodes_[node].interest > 0; }
   /// Whether a running node was abandoned and may have a successor of the same address: its value is not to be used.
   [[nodiscard]] bool forgotten(NodeId node) const { return nodes_[node].forgotten; }
-  /// How often a request met a node that another one had brought in and that was not available yet.
-  [[nodiscard]] std::vector<RequestId> take_joined() { return std::exchange(joined_, {}); }
+  /// Requests that met a node which another one had brought in and which was not available yet.
+  void take_joined(std::vector<RequestId>& out);
+
+  /// What the ids of the store mean: they change their meaning when the store says so.
+  [[nodiscard]] std::uint64_t numbering() const noexcept { return numbering_; }
+  void renumber(std::uint64_t numbering, FunctionRef<std::optional<StoreId>(const Address&)> find);
 
  private:
-  enum class State : std::uint8_t { gone, unexpanded, expanding, waiting, ready, running, available };
-  static constexpr std::uint32_t none = ~std::uint32_t{0};
+  using Node = PlanNode;
+  using State = PlanNode::State;
 
-  struct Node {
-    Address address;
-    boost::container::small_vector<NodeId, 2> inputs;
-    std::unique_ptr<Params> params;
-    const ResolvedFunction* function = nullptr;
-    std::optional<Blob> value;
-    RequestId owner = 0;
-    std::uint32_t first_edge = none;     ///< To a dependent.
-    std::uint32_t first_request = none;  ///< That targets this node.
-    std::uint32_t pending = 0;           ///< Inputs, by position, that are not available.
-    std::uint32_t interest = 0;
-    std::uint32_t generation =
-        0;  ///< Counts what this id has named: an edge or queue entry of an earlier one is stale.
-    float verify_rate = 0;
-    State state = State::gone;
-    RunReason reason = RunReason::never_computed;
-    bool stoppable = false;
-    bool forgotten = false;  ///< No longer in the index.
-  };
-  struct Ticket {
-    NodeId node;
-    std::uint32_t generation;
-  };
-  struct Edge {
-    Ticket dependent;
-    std::uint32_t next;
-  };
+  /// A request, until it is over and the last node that it brought in is gone.
   struct Request {
-    RequestId id;
-    NodeId target;
-    std::uint32_t next;
+    RequestId id = 0;
+    NodeId target = none;
+    std::uint32_t next_on_target = none;
+    std::uint32_t members = 0;  ///< Nodes it brought in; one more while it is open.
+    NodeId unexpanded = none;   ///< The stack of those, linked by `next`.
+    std::uint32_t ready = none;  ///< The queue of those, if there are any.
+    std::array<std::uint32_t, 2> next_in_turn{none, none};
+    Priority priority = Priority::normal;
+    bool open = false;
+    bool keep_going = false;
   };
-  /// Slots that are used again, first freed last.
-  template <class T>
-  struct Pool {
-    std::deque<T> slots;
-    std::vector<std::uint32_t> unused;
-    std::uint32_t take(T value);
-    void give_back(std::uint32_t slot) { unused.push_back(slot); }
-    void clear() { *this = Pool{}; }
+  /// Requests that have something to do, in turn.
+  enum Turn : std::uint8_t { to_expand, to_run };
+  struct Turns {
+    std::uint32_t first = none;
+    std::uint32_t last = none;
+  };
+  struct Function {
+    const ResolvedFunction* function = nullptr;
+    float average = 0;
+    std::array<std::uint32_t, 2> limits{};
+  };
+  struct Limit {
+    std::size_t places = 0;
+    std::size_t taken = 0;
+    NodeQueue waiting;
   };
 
-  Node& at(NodeId node) { return nodes_[node]; }
-  NodeId intern(const Address& address, RequestId owner, float verify_rate);
-  bool current(const Ticket& ticket, State state) const;
-  Ticket ticket(NodeId node) const { return {node, nodes_[node].generation}; }
-  void raise_verify_rate(NodeId node, float rate);
-  void release(NodeId node);
-  void release_inputs(Node& node, std::vector<NodeId>& orphans);
-  void abandon(std::vector<NodeId>& orphans);
-  void forget(Node& node);
-  void free(NodeId node);
+  // plan.cpp: requests, expansion
+  NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of);
+  void meet(NodeId node, std::uint32_t request);
+  void set_priority(std::uint32_t request, Priority priority);
+  void raise(NodeId node, float rate, bool keep_going);
+  void raise_path(NodeId node, float path);
+  void link(std::uint32_t edge, NodeId input, NodeId dependent);
+  void finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient = false);
+  void leave_request(std::uint32_t slot);
+  void join_turn(Turn turn, std::uint32_t request);
+  std::uint32_t pick(Turn turn);
+  void next_turn(Turn turn, std::uint32_t request, bool has_more);
+
+  // plan_run.cpp: from ready to available
+  void make_ready(NodeId node);
+  void push_ready(NodeId node);
+  NodeId pop_ready();
+  bool others_wait(NodeId node) const;
+  bool take_places(NodeId node);
+  void give_places_back(NodeId node);
+  bool discard_unwanted(NodeId node);
+  void flush_fresh();
+  void add_job(NodeId node, Batch& batch);
   void make_available(NodeId node);
-  void finish_requests(NodeId node, const std::optional<Error>& error);
+
+  struct Raise {
+    NodeId node;
+    float path;
+  };
+
+  // plan_drop.cpp: failing, dropping
+  struct Failing {
+    NodeId node;
+    FailuresPtr failures;
+  };
+  void fail_all();
+  void fail_one(const Failing& failing);
+  void poison(NodeId node, const FailuresPtr& failures);
+  void release(NodeId node);
+  void release_inputs(NodeId node);
+  void unlink(std::uint32_t edge);
+  void abandon(NodeId node);
+  void forget(NodeId node);
+  void drop_params(NodeId node);
+  void free(NodeId node);
   void shrink_if_empty();
 
-  std::deque<Node> nodes_;
-  std::vector<NodeId> unused_;
-  AddressMap<NodeId> index_;
-  Pool<Edge> edges_;
-  Pool<Request> requests_;
+  Slab<Node> nodes_;
+  Slab<Address> addresses_;  ///< Under the same numbers.
+  Slab<Params> params_;
+  EdgePool edges_;
+  IdMap ids_;
+  std::uint64_t numbering_ = 0;
+  Slab<Request> requests_;
+  Slab<ReadyQueue> queues_;
   boost::unordered_flat_map<RequestId, std::uint32_t> request_slots_;
-  std::vector<Ticket> unexpanded_;
-  std::vector<Ticket> ready_;
+  std::vector<Function> functions_;
+  std::vector<Limit> limits_{Limit{}};
+  boost::unordered_flat_map<NodeId, FailuresPtr> poisoned_;
+  std::array<std::array<Turns, priorities>, 2> turns_;
+  std::uint32_t picks_ = 0;
+  std::size_t expansions_ = 0;
+  std::size_t ready_ = 0;
+  std::size_t dropped_ = 0;  ///< Nodes that are kept by a queue alone.
+  std::vector<NodeId> fresh_;  ///< Made ready by `complete`, and in no queue yet.
+  std::vector<NodeId> orphans_;
+  std::vector<NodeId> visit_;  ///< Of one call; kept for its memory.
+  std::vector<Raise> raises_;
+  std::vector<Failing> failing_;
   std::vector<Finished> finished_;
   std::vector<NodeId> abandoned_;
   std::vector<RequestId> joined_;

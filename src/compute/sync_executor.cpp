@@ -24,4 +24,6 @@ Result<Blob> SyncExecutor::materialize(const Address& address, MaterializeOption
   return engine_->materialize(address, std::move(options));
 }
 
+Result<void> SyncExecutor::flush() { return engine_->flush(); }
+
 }  // namespace deriva

@@ -23,7 +23,8 @@ namespace deriva {
 /// the threads of an I/O executor; and stores the results.
 ///
 /// A value is looked for in memory, then in the store, then computed after its inputs. An error ends the requests that
-/// depend on it and is not remembered. A value that a request returned is in the store, with the store's durability.
+/// depend on it and is not remembered. Results are stored in batches, a bounded number behind what is computed: `flush`
+/// and `MaterializeOptions::durable` wait for them, and destruction stores the rest.
 ///
 /// Thread safety: all members, from any thread, except construction and destruction.
 /// Lifetime: the store, the registry and the context behind the I/O executor outlive the executor. Destroying it
@@ -54,6 +55,18 @@ class Executor {
   auto async_materialize(Address address, MaterializeOptions options, CompletionToken&& token) {
     return boost::asio::async_initiate<CompletionToken, void(Result<Blob>)>(detail::InitiateMaterialize{&base_}, token,
                                                                             address, std::move(options));
+  }
+
+  /// Stores what was computed before this call, and blocks until it is there, with the store's durability.
+  /// Errors: the store's, of any batch since the last flush; `not_deterministic` if a result was refused because
+  /// another one is stored. What can be stored is stored.
+  [[nodiscard]] Result<void> flush() { return base_.flush(); }
+
+  /// The same without blocking. The completion signature is `void(Result<void>)`; the handler runs as that of
+  /// `async_materialize`.
+  template <boost::asio::completion_token_for<void(Result<void>)> CompletionToken>
+  auto async_flush(CompletionToken&& token) {
+    return boost::asio::async_initiate<CompletionToken, void(Result<void>)>(detail::InitiateFlush{&base_}, token);
   }
 
  private:

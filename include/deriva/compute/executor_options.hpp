@@ -3,19 +3,36 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace deriva {
+
+/// A limit for the functions that name it in `FunctionOptions::resource`.
+struct Resource {
+  std::string name;
+  /// Functions that have it at the same time; at least 1.
+  std::size_t places = 1;
+};
 
 struct ExecutorOptions {
   /// Plain functions that run at the same time. 0: as many as the machine has hardware threads.
   std::size_t concurrency = 0;
   /// Coroutine functions that are under way at the same time, suspended ones included; at least 1.
   std::size_t coroutine_concurrency = 10'000;
+  /// Plain functions declared as blocking that run at the same time, each on a thread of the executor's own; at least
+  /// 1. `SyncExecutor` runs them on the calling thread.
+  std::size_t blocking_concurrency = 4;
+  /// A resource that is not listed is not limited.
+  std::vector<Resource> resources;
   /// Memory for values that were computed or read lately, in bytes, overhead included. 0: none is kept.
   std::size_t cache_bytes = std::size_t{64} << 20U;
-  /// Results that are written to the store in one transaction, at most. More: fewer flushes while a request runs.
+  /// Whether results are stored. Otherwise they live in memory: as long as a request needs them, and in the cache.
+  bool store_results = true;
+  /// Unwritten results at which they are written, in one transaction. A crash loses at most four times as many; when
+  /// there is nothing else to do, or somebody waits, they are written earlier.
   std::size_t flush_results = 4'096;
-  /// Bytes of unwritten results at which they are written. More: fewer flushes, more memory.
+  /// Bytes of unwritten results at which they are written, likewise. More: fewer flushes, more memory.
   std::size_t flush_bytes = std::size_t{16} << 20U;
   /// Chooses what `Verify::sampled` runs twice. Nothing: another choice for every executor.
   std::optional<std::uint64_t> verify_seed;

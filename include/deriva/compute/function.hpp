@@ -3,6 +3,7 @@
 #include <concepts>
 #include <memory>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -34,6 +35,15 @@ concept CoroutineFunction = std::invocable<const Callable&, std::vector<Blob>, P
                              std::same_as<std::invoke_result_t<const Callable&, std::vector<Blob>, Params, Context&>,
                                           boost::asio::awaitable<Result<Blob>>>);
 
+/// What an executor has to know of a function to run it.
+struct FunctionOptions {
+  /// A limit that it takes a place of while it runs, and only then; see `ExecutorOptions::resources`. Empty: none.
+  std::string resource;
+  /// It waits more than it computes (for a file, a process, a lock): it runs apart from the others, who go on.
+  /// Of plain functions; a coroutine is suspended instead.
+  bool blocking = false;
+};
+
 /// A plain or a coroutine function, or none; what a registry finds. Copies share the callable, which lives as long as
 /// any of them. Thread safety: as `std::shared_ptr<const T>`.
 class Function {
@@ -47,6 +57,17 @@ class Function {
   template <CoroutineFunction Callable>
   [[nodiscard]] static Function coroutine(Callable callable) {
     return Function(std::make_shared<const Coroutine<Callable>>(std::move(callable)));
+  }
+
+  /// The same callable under other options.
+  [[nodiscard]] Function with(FunctionOptions options) const {
+    Function copy = *this;
+    copy.options_ = std::make_shared<const FunctionOptions>(std::move(options));
+    return copy;
+  }
+  [[nodiscard]] const FunctionOptions& options() const noexcept {
+    static const FunctionOptions defaults;
+    return options_ ? *options_ : defaults;
   }
 
   [[nodiscard]] explicit operator bool() const noexcept { return body_ != nullptr; }
@@ -100,6 +121,7 @@ class Function {
 
   explicit Function(std::shared_ptr<const Body> body) noexcept : body_(std::move(body)) {}
   std::shared_ptr<const Body> body_;
+  std::shared_ptr<const FunctionOptions> options_;  ///< Null: the defaults.
 };
 
 }  // namespace deriva

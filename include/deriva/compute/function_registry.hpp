@@ -19,14 +19,14 @@ class FunctionRegistry {
   /// Adds a plain function. Errors: throws `Exception` with `Errc::invalid_argument` if one of that name and version is
   /// there already, or the name is empty; nothing is changed then.
   template <PlainFunction Callable>
-  void add(FunctionId id, Callable callable) {
-    add(std::move(id), Function::plain(std::move(callable)));
+  void add(FunctionId id, Callable callable, FunctionOptions options = {}) {
+    add(std::move(id), Function::plain(std::move(callable)).with(std::move(options)));
   }
 
   /// Adds a coroutine function. Errors: as `add`.
   template <CoroutineFunction Callable>
-  void add_async(FunctionId id, Callable callable) {
-    add(std::move(id), Function::coroutine(std::move(callable)));
+  void add_async(FunctionId id, Callable callable, FunctionOptions options = {}) {
+    add(std::move(id), Function::coroutine(std::move(callable)).with(std::move(options)));
   }
 
   /// Adds a function of either kind. Errors: as above.

@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include <deriva/compute/verify.hpp>
 #include <deriva/core/address.hpp>
+#include <deriva/core/error.hpp>
 #include <deriva/core/recipe.hpp>
 
 namespace deriva {
@@ -31,11 +34,18 @@ struct Computed {
   bool verified;
 };
 
+/// Which of the requests that have something to run comes first. What two of them share runs at the higher one's.
+/// A low one is served in one turn of sixteen at least.
+enum class Priority : std::uint8_t { low, normal, high };
+inline constexpr std::size_t priorities = 3;
+
 /// How far a request has come. Counts what this request started; what it shares with earlier requests is theirs.
 struct Progress {
   std::uint64_t planned = 0;   ///< Recipes found that have to be computed; grows while the graph is being explored.
   std::uint64_t computed = 0;  ///< Of these: done.
   std::uint64_t reused = 0;    ///< Values that were stored already, leaves included, and so bounded the exploration.
+
+  friend bool operator==(const Progress&, const Progress&) = default;
 };
 
 /// What came of a request.
@@ -44,6 +54,16 @@ struct Outcome {
   std::uint64_t reused = 0;    ///< Values that were there already, leaves included; 1 for a request that was a hit.
   std::uint64_t joined = 0;    ///< Flights of other requests that this one waited for.
   std::uint64_t verified = 0;  ///< Of the computed: run twice and found equal.
+  std::uint64_t failed = 0;    ///< Functions that ran and failed.
+  std::uint64_t running = 0;   ///< Functions that ran when the request ended: it was cancelled, or something failed.
+  std::uint64_t never_started = 0;  ///< Recipes that were planned, and not begun when the request ended.
+  std::vector<Error> failures;      ///< What the request's error stands for, each address once, 64 at most.
+};
+
+/// What a request does when something below its target fails.
+enum class FailurePolicy : std::uint8_t {
+  fail_fast,   ///< Ends at once.
+  keep_going,  ///< Ends when all is computed that does not depend on a failure.
 };
 
 /// What a request may say beside its address.
@@ -51,8 +71,17 @@ struct MaterializeOptions {
   /// Applies to what this request starts, and to what others have planned and not yet begun.
   Verify verify = Verify::off();
 
-  /// Called on worker threads, by one at a time, not more often than `progress_interval`; must be quick.
-  /// An exception from it is swallowed.
+  Priority priority = Priority::normal;
+  FailurePolicy on_failure = FailurePolicy::fail_fast;
+
+  /// When the request ends with `Errc::deadline_exceeded`, if it has not ended before; it is given up as if cancelled.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+
+  /// Completes when the value, and every value below it that was computed, is stored with the store's durability.
+  bool durable = false;
+
+  /// Called on worker threads, by one at a time, not more often than `progress_interval` except for the last time,
+  /// which tells how far the request came; must be quick. An exception from it is swallowed.
   std::function<void(const Progress&)> progress;
   std::chrono::milliseconds progress_interval{100};
 

@@ -32,6 +32,9 @@ class SyncExecutor {
   /// As `Executor::materialize`.
   [[nodiscard]] Result<Blob> materialize(const Address& address, MaterializeOptions options = {});
 
+  /// As `Executor::flush`. Nothing is stored between two calls: only by them, and by destruction.
+  [[nodiscard]] Result<void> flush();
+
  private:
   SyncExecutor(Store& store, detail::Resolver resolver, const ExecutorOptions& options);
   std::shared_ptr<detail::Engine> engine_;

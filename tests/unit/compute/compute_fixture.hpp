@@ -129,6 +129,13 @@ struct OnThisThread {
   SyncExecutor executor;
 };
 
+/// The value and everything below it is stored when the request completes.
+inline MaterializeOptions durable() {
+  MaterializeOptions options;
+  options.durable = true;
+  return options;
+}
+
 inline std::string text_of(const Result<Blob>& result) {
   return result ? std::string(as_text(result->view())) : "!" + std::string(to_string(result.error().code()));
 }

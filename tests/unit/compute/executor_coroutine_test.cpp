@@ -46,7 +46,7 @@ TEMPLATE_TEST_CASE("executor: a single coroutine function is stored and delivere
   f.add_async("slowly", concat_slowly);
   TestType on(f);
   const Address target = f.recipe("slowly", {f.leaf("a")});
-  REQUIRE(text_of(on.executor.materialize(target)) == "a");
+  REQUIRE(text_of(on.executor.materialize(target, durable())) == "a");
   REQUIRE(f.store->value(target).value() == Blob::copy_of("a"));
 }
 

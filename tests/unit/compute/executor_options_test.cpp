@@ -18,6 +18,7 @@ EnvironmentStats after_a_chain(ComputeFixture& f, const ExecutorOptions& options
   for (int i = 0; i < 100; ++i) end = f.numbered("concat", i, {end, f.leaf("y")});
   const std::uint64_t before = f.store->stats().value().environment.commits;
   REQUIRE(on.executor.materialize(end).value().size() == 101);
+  REQUIRE(on.executor.flush().has_value());
   EnvironmentStats stats = f.store->stats().value().environment;
   stats.commits -= before;
   return stats;
@@ -60,7 +61,7 @@ TEST_CASE("executor options: a hit in memory does not ask the store") {
   const std::string text(100, 'a');  // a smaller result would not be stored by its digest
   const Address target = f.recipe("concat", {f.leaf(text)});
   OnPool<1> on(f);
-  REQUIRE(text_of(on.executor.materialize(target)) == text);
+  REQUIRE(text_of(on.executor.materialize(target, durable())) == text);
   // The store's copy is damaged now: who reads it would fail.
   auto environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
   const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();

@@ -165,14 +165,14 @@ TEMPLATE_TEST_CASE("executor: an error is not remembered", "", DERIVA_EVERY_EXEC
   REQUIRE(f.runs("third_time") == 3);
 }
 
-TEMPLATE_TEST_CASE("executor: results are in the store when the request returns, and outlive it", "",
+TEMPLATE_TEST_CASE("executor: results are in the store when a durable request returns, and outlive it", "",
                    DERIVA_EVERY_EXECUTOR) {
   ComputeFixture f;
   const Address inner = f.recipe("concat", {f.leaf("a"), f.leaf("b")});
   const Address target = f.recipe("id", {inner});
   {
     TestType on(f);
-    REQUIRE(text_of(on.executor.materialize(target)) == "ab");
+    REQUIRE(text_of(on.executor.materialize(target, durable())) == "ab");
     for (const Address& address : {inner, target}) {
       REQUIRE(f.store->value(address).value() == Blob::copy_of("ab"));
       REQUIRE(f.store->result(address).value()->digest == Digest::of(as_bytes("ab")));

@@ -13,11 +13,11 @@ using detail::Plan;
 TEST_CASE("plan: dropping the only request before expansion leaves nothing, and its queue entry is stale") {
   PlanFixture f;
   f.request(1, "x");
-  REQUIRE(f.plan.drop_request(1));
+  REQUIRE(f.drop(1));
   REQUIRE(f.plan.size() == 0);
   REQUIRE_FALSE(f.take_expansion());
   REQUIRE(f.finished().empty());
-  REQUIRE_FALSE(f.plan.drop_request(1));
+  REQUIRE_FALSE(f.drop(1));
 }
 
 TEST_CASE("plan: a node that is dropped while it is expanding is freed by the answer") {
@@ -28,7 +28,7 @@ TEST_CASE("plan: a node that is dropped while it is expanding is freed by the an
   SECTION("a stored value") { f.request(1, "y"); }
   SECTION("nothing") { f.request(1, "z"); }
   const auto expansion = f.take_expansion();
-  REQUIRE(f.plan.drop_request(1));
+  REQUIRE(f.drop(1));
   REQUIRE(f.plan.size() == 1);
   f.answer(*expansion);
   REQUIRE(f.plan.size() == 0);
@@ -41,7 +41,7 @@ TEST_CASE("plan: a newcomer takes an expanding node over that was dropped") {
   f.recipe("x", {});
   f.request(1, "x");
   const auto expansion = f.take_expansion();
-  f.plan.drop_request(1);
+  f.drop(1);
   f.request(2, "x");
   REQUIRE_FALSE(f.take_expansion());  // Not twice.
   f.answer(*expansion);
@@ -58,9 +58,9 @@ TEST_CASE("plan: dropping a waiting chain frees all of it") {
   f.request(1, "t");
   f.expand_all();
   REQUIRE(f.plan.size() == 3);
-  f.plan.drop_request(1);
+  f.drop(1);
   REQUIRE(f.plan.size() == 0);
-  REQUIRE_FALSE(f.plan.take_ready());  // The entry in the queue is stale.
+  REQUIRE_FALSE(f.try_take_ready());  // The entry in the queue is stale.
 }
 
 TEST_CASE("plan: one waiter leaving changes nothing for the rest") {
@@ -69,9 +69,9 @@ TEST_CASE("plan: one waiter leaving changes nothing for the rest") {
   f.recipe("t", {"x"});
   for (detail::RequestId id = 1; id <= 3; ++id) f.request(id, "t");
   f.expand_all();
-  f.plan.drop_request(2);
-  const Plan::Job x = f.take_ready();
-  f.plan.drop_request(1);
+  f.drop(2);
+  const PlanJob x = f.take_ready();
+  f.drop(1);
   f.complete(x);
   f.run_all();
   REQUIRE(f.finished() == "3=t(x())");
@@ -88,7 +88,7 @@ TEST_CASE("plan: what another request wants stays when one is dropped") {
   f.request(2, "u");
   f.expand_all();
   REQUIRE(f.plan.size() == 4);
-  f.plan.drop_request(1);
+  f.drop(1);
   REQUIRE(f.plan.size() == 2);
   f.run_all();
   REQUIRE(f.finished() == "2=u(x())");
@@ -101,12 +101,12 @@ TEST_CASE("plan: a running node that nobody wants goes when it is done, and take
   f.recipe("x", {"a"});
   f.request(1, "x");
   f.expand_all();
-  const Plan::Job x = f.take_ready();
-  f.plan.drop_request(1);
+  const PlanJob x = f.take_ready();
+  f.drop(1);
   REQUIRE_FALSE(f.plan.wanted(x.node));
   REQUIRE(f.plan.size() == 2);
   SECTION("with a value") { f.complete(x); }
-  SECTION("with an error") { f.plan.fail(x.node, Error(Errc::function_failed)); }
+  SECTION("with an error") { f.fail(x.node); }
   REQUIRE(f.plan.size() == 0);
   REQUIRE(f.finished().empty());
 }
@@ -116,8 +116,8 @@ TEST_CASE("plan: a newcomer joins a plain function that runs on, unwanted") {
   f.recipe("x", {});
   f.request(1, "x");
   f.expand_all();
-  const Plan::Job x = f.take_ready();
-  f.plan.drop_request(1);
+  const PlanJob x = f.take_ready();
+  f.drop(1);
   f.request(2, "x");
   REQUIRE_FALSE(f.plan.has_expansions());
   f.complete(x);
@@ -130,25 +130,25 @@ TEST_CASE("plan: a stoppable node that nobody wants is forgotten, and a newcomer
   f.recipe("x", {});
   f.request(1, "x");
   f.expand_all();
-  const Plan::Job stopped = f.take_ready();
+  const PlanJob stopped = f.take_ready();
   f.plan.set_stoppable(stopped.node);
   REQUIRE_FALSE(f.plan.forgotten(stopped.node));
-  f.plan.drop_request(1);
+  f.drop(1);
   REQUIRE(f.plan.forgotten(stopped.node));
   REQUIRE(f.plan.take_abandoned() == std::vector<detail::NodeId>{stopped.node});
   REQUIRE(f.plan.take_abandoned().empty());
 
   f.request(2, "x");
   f.expand_all();
-  const Plan::Job fresh = f.take_ready();
+  const PlanJob fresh = f.take_ready();
   REQUIRE(fresh.node != stopped.node);
   SECTION("the old one reports first") {
-    f.plan.fail(stopped.node, Error(Errc::cancelled));
+    f.fail(stopped.node, Errc::cancelled);
     f.complete(fresh);
   }
   SECTION("the new one reports first") {
     f.complete(fresh);
-    f.plan.fail(stopped.node, Error(Errc::cancelled));
+    f.fail(stopped.node, Errc::cancelled);
   }
   REQUIRE(f.finished() == "2=x()");
   REQUIRE(f.plan.size() == 0);
@@ -160,9 +160,9 @@ TEST_CASE("plan: a stoppable node that somebody wants is not abandoned") {
   f.request(1, "x");
   f.request(2, "x");
   f.expand_all();
-  const Plan::Job x = f.take_ready();
+  const PlanJob x = f.take_ready();
   f.plan.set_stoppable(x.node);
-  f.plan.drop_request(1);
+  f.drop(1);
   REQUIRE(f.plan.take_abandoned().empty());
   REQUIRE_FALSE(f.plan.forgotten(x.node));
   f.complete(x);
@@ -176,13 +176,13 @@ TEST_CASE("plan: a failure abandons the stoppable siblings that only the failed 
   f.recipe("t", {"slow", "bad"});
   f.request(1, "t");
   f.expand_all();
-  Plan::Job one = f.take_ready();
-  Plan::Job two = f.take_ready();
-  if (f.names.at(one.address) == "bad") std::swap(one, two);
+  PlanJob one = f.take_ready();
+  PlanJob two = f.take_ready();
+  if (one.name == "bad") std::swap(one, two);
   f.plan.set_stoppable(one.node);
-  f.plan.fail(two.node, Error(Errc::function_failed));
+  f.fail(two.node);
   REQUIRE(f.plan.take_abandoned() == std::vector<detail::NodeId>{one.node});
-  f.plan.fail(one.node, Error(Errc::cancelled));
+  f.fail(one.node, Errc::cancelled);
   REQUIRE(f.finished() == "1=!function_failed");
   REQUIRE(f.plan.size() == 0);
 }
@@ -192,7 +192,7 @@ TEST_CASE("plan: a pinned node stays after its answer, is found by newcomers, an
   f.recipe("x", {});
   f.request(1, "x");
   f.expand_all();
-  const Plan::Job x = f.take_ready();
+  const PlanJob x = f.take_ready();
   f.plan.pin(x.node);
   f.complete(x);
   REQUIRE(f.finished() == "1=x()");
@@ -217,8 +217,8 @@ TEST_CASE("plan: an id that is used again is not reached by the queues and edges
   f.request(1, "slow");
   f.request(2, "t");
   f.expand_all();
-  const Plan::Job slow = f.take_ready();
-  f.plan.drop_request(2);  // The edge from "slow" to "t" is stale now;
+  const PlanJob slow = f.take_ready();
+  f.drop(2);  // The edge from "slow" to "t" is stale now;
   f.request(3, "u");       // "u" has the id of "t", and waits for two.
   f.expand_all();
   f.complete(slow);
@@ -233,10 +233,10 @@ TEST_CASE("plan: dropping each request of many on one address leaves nothing") {
   f.recipe("x", {});
   for (detail::RequestId id = 1; id <= 1'000; ++id) f.request(id, "x");
   f.expand_all();
-  for (detail::RequestId id = 1; id <= 1'000; id += 2) REQUIRE(f.plan.drop_request(id));
-  for (detail::RequestId id = 1'000; id > 0; id -= 2) REQUIRE(f.plan.drop_request(id));
+  for (detail::RequestId id = 1; id <= 1'000; id += 2) REQUIRE(f.drop(id));
+  for (detail::RequestId id = 1'000; id > 0; id -= 2) REQUIRE(f.drop(id));
   REQUIRE(f.plan.size() == 0);
-  REQUIRE_FALSE(f.plan.take_ready());
+  REQUIRE_FALSE(f.try_take_ready());
 }
 
 }  // namespace

@@ -17,27 +17,57 @@
 
 namespace deriva::test {
 
+/// A job with its inputs.
+struct PlanJob : detail::Plan::Job {
+  struct Input {
+    detail::NodeId node = 0;
+    std::optional<Blob> value{};  ///< Nothing: it is in the store.
+    bool shared = false;
+  };
+  std::string name;
+  std::vector<std::string> input_names;
+  std::vector<Input> inputs;
+};
+
 /// Stands for the store and the functions of an executor that a plan is driven by, one step at a time. Addresses have
 /// names; the value of "c" with the inputs "a" and "b" is "c(ab)", a leaf's is its name.
 struct PlanFixture {
   using Inputs = std::vector<std::string>;
 
-  detail::Plan plan{42};
+  PlanFixture() { plan.set_function(0, function); }
+
   detail::ResolvedFunction function{{"join", "1"}, {}};
+  detail::Plan plan;
   std::map<std::string, std::optional<Inputs>> graph;  // Nothing: a leaf. Not there: unknown.
-  std::map<Address, std::string> names;
+  std::map<std::string, float> costs;
+  std::map<std::string, detail::StoreId> ids;
+  std::vector<std::string> names;  // By id.
+  std::map<Address, std::string> by_address;
+  std::map<detail::RequestId, std::string> targets;
   std::map<std::string, double> ran;  // How often, and under which rate of verification last:
   std::map<std::string, double> rates;
+  detail::Plan::Batch batch;
 
-  Address address(const std::string& name) {
-    const Address address = Address::of_leaf(as_bytes(name));
-    names.emplace(address, name);
-    return address;
+  static Address address(const std::string& name) { return Address::of_leaf(as_bytes(name)); }
+  detail::StoreId id(const std::string& name) {
+    const auto [entry, is_new] = ids.try_emplace(name, static_cast<detail::StoreId>(names.size()));
+    if (is_new) {
+      names.push_back(name);
+      by_address[address(name)] = name;
+    }
+    return entry->second;
   }
+  std::string name(detail::NodeId node) const { return by_address.at(plan.address(node)); }
+
   void leaf(const std::string& name) { graph[name] = std::nullopt; }
-  void recipe(const std::string& name, Inputs inputs) { graph[name] = std::move(inputs); }
-  void request(detail::RequestId id, const std::string& target, double verify_rate = 0) {
-    plan.add_request(id, address(target), verify_rate);
+  void recipe(const std::string& name, Inputs inputs, float cost = 0) {
+    graph[name] = std::move(inputs);
+    costs[name] = cost;
+  }
+  void request(detail::RequestId request, const std::string& target, double verify_rate = 0,
+               Priority priority = Priority::normal, bool keep_going = false) {
+    targets[request] = target;
+    plan.add_request({request, id(target), address(target), verify_rate, priority, keep_going});
   }
 
   std::optional<detail::Plan::Expansion> take_expansion() {
@@ -46,61 +76,92 @@ struct PlanFixture {
     if (taken.empty()) return std::nullopt;
     return taken.front();
   }
-  /// Says of the address what the graph says.
+  /// Says of the node what the graph says.
   void answer(const detail::Plan::Expansion& expansion) {
-    const auto found = graph.find(names.at(expansion.address));
-    if (found == graph.end()) return plan.fail(expansion.node, Error(Errc::not_found).with_address(expansion.address));
+    const std::string name = names.at(expansion.id);
+    const auto found = graph.find(name);
+    if (found == graph.end()) return fail(expansion.node, Errc::not_found);
     if (!found->second) return plan.set_stored(expansion.node);
-    std::vector<Address> inputs;
-    for (const std::string& input : *found->second) inputs.push_back(address(input));
-    plan.set_recipe(expansion.node, function, inputs, {}, RunReason::never_computed);
+    std::vector<detail::StoreId> inputs;
+    for (const std::string& input : *found->second) inputs.push_back(id(input));
+    auto address_of = [&](detail::StoreId input) { return address(names.at(input)); };
+    plan.set_recipe(expansion.node, {0, inputs, {}, RunReason::never_computed, costs[name]}, address_of);
   }
   void expand_all() {
     while (const auto expansion = take_expansion()) answer(*expansion);
   }
 
-  detail::Plan::Job take_ready() {
-    std::optional<detail::Plan::Job> job = plan.take_ready();
-    REQUIRE(job);
-    const std::string& name = names.at(job->address);
-    ++ran[name];
-    rates[name] = job->verify_rate;
-    return std::move(*job);
+  std::optional<PlanJob> try_take_ready() {
+    batch.clear();
+    plan.take_ready(1, 1, batch);
+    if (batch.jobs.empty()) return std::nullopt;
+    REQUIRE(batch.jobs.size() == 1);
+    PlanJob job{batch.jobs.front(), name(batch.jobs.front().node), {}, {}};
+    for (const std::string& input : graph.at(job.name).value()) job.input_names.push_back(input);
+    for (const Blob& input : batch.inputs) job.inputs.push_back({0, input, false});
+    for (const detail::Plan::Missing& missing : batch.missing) {
+      job.inputs.at(missing.position) = {missing.node, std::nullopt, missing.shared};
+    }
+    ++ran[job.name];
+    rates[job.name] = static_cast<double>(job.verify_rate);
+    return job;
   }
-  Blob value_of(const detail::Plan::Job& job) {
-    std::string text = names.at(job.address) + "(";
-    for (const detail::Plan::Input& input : job.inputs) {
-      text += input.value ? std::string(as_text(input.value->view())) : names.at(input.address);
+  PlanJob take_ready() {
+    std::optional<PlanJob> job = try_take_ready();
+    REQUIRE(job);
+    return *std::move(job);
+  }
+  static Blob value_of(const PlanJob& job) {
+    std::string text = job.name + "(";
+    for (std::size_t i = 0; i < job.inputs.size(); ++i) {
+      text += job.inputs[i].value ? std::string(as_text(job.inputs[i].value->view())) : job.input_names[i];
     }
     return Blob::adopt(text + ")");
   }
-  void complete(const detail::Plan::Job& job) { plan.complete(job.node, value_of(job)); }
+  void complete(const PlanJob& job) { plan.complete(job.node, value_of(job)); }
   /// Runs what is ready, and returns the names in the order of running.
   std::string run_all() {
     std::string order;
-    while (plan.has_ready()) {
-      const std::optional<detail::Plan::Job> job = plan.take_ready();
-      if (!job) break;
-      ++ran[names.at(job->address)];
-      order += names.at(job->address);
+    while (const std::optional<PlanJob> job = try_take_ready()) {
+      order += job->name;
       complete(*job);
     }
     return order;
   }
 
+  bool drop(detail::RequestId request) {
+    const bool dropped = plan.drop_request(request);
+    plan.sweep(~std::size_t{0});
+    return dropped;
+  }
+  void fail(detail::NodeId node, Errc code = Errc::function_failed) {
+    plan.fail(node, Error(code).with_address(plan.address(node)));
+    plan.sweep(~std::size_t{0});
+  }
+
   /// "1=c(ab) 2=!cancelled 3=leaf stored": what became of requests since the last call.
   std::string finished() {
     std::string text;
-    for (const detail::Plan::Finished& one : plan.take_finished()) {
+    for (const detail::Plan::Finished& one : take_finished()) {
       if (!text.empty()) text += ' ';
       text += std::to_string(one.request) + "=";
-      if (one.error) {
-        text += "!" + std::string(to_string(one.error->code()));
+      if (one.failures) {
+        for (const Error& error : one.failures->errors) text += "!" + std::string(to_string(error.code()));
       } else {
-        text += one.value ? std::string(as_text(one.value->view())) : names.at(one.target) + " stored";
+        text += one.value ? std::string(as_text(one.value->view())) : targets.at(one.request) + " stored";
       }
     }
     return text;
+  }
+  std::vector<detail::Plan::Finished> take_finished() {
+    std::vector<detail::Plan::Finished> finished;
+    plan.take_finished(finished);
+    return finished;
+  }
+  std::vector<detail::RequestId> take_joined() {
+    std::vector<detail::RequestId> joined;
+    plan.take_joined(joined);
+    return joined;
   }
 };
 

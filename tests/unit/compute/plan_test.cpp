@@ -42,9 +42,9 @@ TEST_CASE("plan: a chain runs from its end to its target, one at a time") {
   f.request(1, "d");
   f.expand_all();
   REQUIRE(f.plan.ready_count() == 1);
-  const Plan::Job b = f.take_ready();
-  REQUIRE(f.names.at(b.address) == "b");
-  REQUIRE_FALSE(f.plan.take_ready());
+  const PlanJob b = f.take_ready();
+  REQUIRE(b.name == "b");
+  REQUIRE_FALSE(f.try_take_ready());
   REQUIRE(f.finished().empty());
   f.complete(b);
   REQUIRE(f.run_all() == "cd");
@@ -85,9 +85,9 @@ TEST_CASE("plan: a job has its inputs in the order of the recipe, whatever order
   f.recipe("t", {"y", "z", "x"});
   f.request(1, "t");
   f.expand_all();
-  std::vector<Plan::Job> jobs;
+  std::vector<PlanJob> jobs;
   for (int i = 0; i < 3; ++i) jobs.push_back(f.take_ready());
-  REQUIRE_FALSE(f.plan.take_ready());
+  REQUIRE_FALSE(f.try_take_ready());
   f.complete(jobs[1]);
   f.complete(jobs[2]);
   REQUIRE_FALSE(f.plan.has_ready());
@@ -103,10 +103,10 @@ TEST_CASE("plan: a second request joins what the first one started") {
   f.request(1, "t");
   f.expand_all();
   f.request(2, "x");
-  const Plan::Job x = f.take_ready();
+  const PlanJob x = f.take_ready();
   f.request(3, "x");
   f.request(4, "t");
-  REQUIRE(f.plan.take_joined() == std::vector<detail::RequestId>{2, 3, 4});
+  REQUIRE(f.take_joined() == std::vector<detail::RequestId>{2, 3, 4});
   REQUIRE(f.plan.owner(x.node) == 1);
   f.complete(x);
   REQUIRE(f.finished() == "3=x() 2=x()");
@@ -123,11 +123,11 @@ TEST_CASE("plan: meeting what a request brought in itself, or what is available,
   f.recipe("t", {"x", "y", "x"});
   f.request(1, "t");
   f.expand_all();
-  const Plan::Job x = f.take_ready();
+  const PlanJob x = f.take_ready();
   f.complete(x);
   f.request(2, "x");
   REQUIRE(f.finished() == "2=x()");
-  REQUIRE(f.plan.take_joined().empty());
+  REQUIRE(f.take_joined().empty());
 }
 
 TEST_CASE("plan: only as many expansions are given as were asked for") {
@@ -150,10 +150,10 @@ TEST_CASE("plan: an unknown address fails its request and everything that waits 
   f.request(2, "y");
   f.request(3, "nowhere");
   f.expand_all();
-  for (const Plan::Finished& one : f.plan.take_finished()) {
-    REQUIRE(one.error);
-    REQUIRE(one.error->code() == Errc::not_found);
-    REQUIRE(*one.error->address() == f.address("nowhere"));
+  for (const Plan::Finished& one : f.take_finished()) {
+    REQUIRE(one.failures);
+    REQUIRE(one.failures->errors.at(0).code() == Errc::not_found);
+    REQUIRE(*one.failures->errors.at(0).address() == f.address("nowhere"));
   }
   REQUIRE(f.plan.size() == 0);
   REQUIRE_FALSE(f.plan.has_ready());
@@ -167,15 +167,15 @@ TEST_CASE("plan: a failure frees the siblings that nobody else wants, and only t
   f.request(1, "t");
   f.request(2, "other");
   f.expand_all();
-  Plan::Job job = f.take_ready();
-  std::vector<Plan::Job> rest;
-  while (f.names.at(job.address) != "bad") {
+  PlanJob job = f.take_ready();
+  std::vector<PlanJob> rest;
+  while (job.name != "bad") {
     rest.push_back(std::move(job));
     job = f.take_ready();
   }
-  f.plan.fail(job.node, Error(Errc::function_failed));
+  f.fail(job.node);
   REQUIRE(f.finished() == "1=!function_failed");
-  for (const Plan::Job& other : rest) f.complete(other);
+  for (const PlanJob& other : rest) f.complete(other);
   f.run_all();
   REQUIRE(f.finished() == "2=other(shared())");
   REQUIRE(f.plan.size() == 0);
@@ -186,7 +186,7 @@ TEST_CASE("plan: after a failure the next request starts afresh") {
   f.recipe("x", {});
   f.request(1, "x");
   f.expand_all();
-  f.plan.fail(f.take_ready().node, Error(Errc::function_failed));
+  f.fail(f.take_ready().node);
   REQUIRE(f.finished() == "1=!function_failed");
   f.request(2, "x");
   f.expand_all();
@@ -204,8 +204,8 @@ TEST_CASE("plan: an input says whether somebody else wants it") {
   f.request(1, "t");
   f.request(2, "u");
   f.expand_all();
-  Plan::Job job = f.take_ready();
-  if (f.names.at(job.address) == "u") job = f.take_ready();
+  PlanJob job = f.take_ready();
+  if (job.name == "u") job = f.take_ready();
   REQUIRE(job.inputs[0].shared);
   REQUIRE_FALSE(job.inputs[1].shared);
 }
@@ -218,10 +218,10 @@ TEST_CASE("plan: a value that was read for one is kept for the other who wants i
   f.request(1, "t");
   f.request(2, "u");
   f.expand_all();
-  const Plan::Job first = f.take_ready();
+  const PlanJob first = f.take_ready();
   REQUIRE_FALSE(first.inputs[0].value);
   f.plan.keep(first.inputs[0].node, Blob::copy_of("A"));
-  const Plan::Job second = f.take_ready();
+  const PlanJob second = f.take_ready();
   REQUIRE(second.inputs[0].value == Blob::copy_of("A"));
 }
 
@@ -233,13 +233,13 @@ TEST_CASE("plan: a request raises the rate of verification of what is planned an
   f.recipe("t", {"y", "z"});
   f.request(1, "t", 0);
   f.expand_all();
-  const Plan::Job begun = f.take_ready();
+  const PlanJob begun = f.take_ready();
   REQUIRE(begun.verify_rate == 0);
   f.request(2, "t", 1);
   f.request(3, "t", 0.5);  // Lowers nothing.
   f.complete(begun);
   while (f.plan.has_ready()) f.complete(f.take_ready());
-  const std::string first = f.names.at(begun.address);
+  const std::string first = begun.name;
   for (const auto& [name, rate] : f.rates) REQUIRE(rate == (name == first ? 0 : 1));
   REQUIRE(f.rates.size() == 4);
 }

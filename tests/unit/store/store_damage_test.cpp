@@ -31,6 +31,9 @@ TEST_CASE("store: damaged bytes of a recipe are corrupted, never a recipe") {
   StoreFixture f;
   f.store->put_recipe(recipe_of("g", {named("b")})).value();
   const Address address = f.store->put_recipe(recipe_of("f", {named("a")}, {{"key", std::int64_t{7}}})).value();
+  std::vector<Recipe> others;  // The block of the log is full.
+  for (std::int64_t i = 0; i < 130; ++i) others.push_back(recipe_of("g", {}, {{"i", i}}));
+  REQUIRE(f.store->put_recipes(others).has_value());
   Environment environment = f.environment();
   const detail::graph::Id id = node_of(environment, address);
   const auto in_payload = [&](std::size_t offset, unsigned char byte) {

@@ -17,20 +17,20 @@ namespace deriva::detail {
 
 /// Completes an Asio handler: posted to its associated executor, with its allocator. Until then there is work on that
 /// executor, and on the one that computes.
-template <class Handler>
-class HandlerCompletion final : public Completion {
+template <class Handler, class T>
+class HandlerCompletion final : public Completion<T> {
   using HandlerExecutor = boost::asio::associated_executor_t<Handler, boost::asio::any_io_executor>;
 
  public:
   HandlerCompletion(Handler handler, const boost::asio::any_io_executor& io)
       : io_work_(io), work_(boost::asio::get_associated_executor(handler, io)), handler_(std::move(handler)) {}
 
-  void complete(Result<Blob> result) noexcept override {
+  void complete(Result<T> result) noexcept override {
     auto handler_executor = work_.get_executor();
     boost::asio::post(handler_executor, Call{std::move(handler_), std::move(result)});
-    work_.reset();
-    io_work_.reset();
+    delete this;
   }
+  void destroy() noexcept override { delete this; }
 
  private:
   struct Call {
@@ -40,7 +40,7 @@ class HandlerCompletion final : public Completion {
     }
     void operator()() { std::move(handler)(std::move(result)); }
     Handler handler;
-    Result<Blob> result;
+    Result<T> result;
   };
 
   boost::asio::executor_work_guard<boost::asio::any_io_executor> io_work_;
@@ -60,7 +60,16 @@ struct InitiateMaterialize {
       });
     }
     base->start(request, address, std::move(options),
-                std::make_unique<HandlerCompletion<Handler>>(std::move(handler), base->io()));
+                Completion<Blob>::Ptr(new HandlerCompletion<Handler, Blob>(std::move(handler), base->io())));
+  }
+  ExecutorBase* base;
+};
+
+/// The initiation of `Executor::async_flush`.
+struct InitiateFlush {
+  template <class Handler>
+  void operator()(Handler handler) const {
+    base->start_flush(Completion<void>::Ptr(new HandlerCompletion<Handler, void>(std::move(handler), base->io())));
   }
   ExecutorBase* base;
 };

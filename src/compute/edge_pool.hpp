@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "compute/slab.hpp"
+
+namespace deriva::detail {
+
+/// An input of a node. As long as the input is not available, the edge is on the list of the input's dependents.
+struct Edge {
+  std::uint32_t input;
+  std::uint32_t dependent;
+  std::uint32_t next;  ///< On that list.
+  std::uint32_t previous;
+};
+
+/// Edges in runs: those of one node lie one after the other. Runs that were given back are used again for the same
+/// number of edges (rounded up to a power of two above eight).
+class EdgePool {
+ public:
+  /// The longest run; a recipe has fewer inputs than half of it.
+  static constexpr std::uint32_t page = 1U << 16U;
+
+  EdgePool() { unused_.fill(none); }
+
+  Edge& operator[](std::uint32_t edge) noexcept { return pages_[edge / page][edge % page]; }
+
+  /// The first edge of a run. Requires: 0 < count <= page.
+  std::uint32_t take(std::uint32_t count) {
+    const std::size_t size_class = class_of(count);
+    const std::uint32_t run = unused_[size_class];
+    if (run != none) {
+      unused_[size_class] = (*this)[run].next;
+      return run;
+    }
+    const std::uint32_t size = size_of(size_class);
+    if (end_ % page + size > page || end_ == pages_.size() * page) {
+      end_ = static_cast<std::uint32_t>(pages_.size()) * page;  // What was left of the page is given up.
+      pages_.push_back(std::make_unique_for_overwrite<Edge[]>(page));
+    }
+    const std::uint32_t first = end_;
+    end_ += size;
+    return first;
+  }
+  void give_back(std::uint32_t first, std::uint32_t count) {
+    std::uint32_t& head = unused_[class_of(count)];
+    (*this)[first].next = head;
+    head = first;
+  }
+  void clear() { *this = EdgePool(); }
+
+ private:
+  static constexpr std::size_t exact = 8;
+  static constexpr std::size_t classes = exact + 13;
+
+  static std::size_t class_of(std::uint32_t count) noexcept {
+    return count <= exact ? count - 1 : exact + std::bit_width((count - 1) / exact) - 1;
+  }
+  static std::uint32_t size_of(std::size_t size_class) noexcept {
+    return static_cast<std::uint32_t>(size_class < exact ? size_class + 1 : exact << (size_class - exact + 1));
+  }
+
+  std::vector<std::unique_ptr<Edge[]>> pages_;
+  std::array<std::uint32_t, classes> unused_{};
+  std::uint32_t end_ = 0;
+};
+
+}  // namespace deriva::detail

@@ -1,0 +1,131 @@
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+
+/// Completes the requests that the plan has finished, or keeps them until they are written.
+void Engine::deliver(Lock& lock) {
+  joined_.clear();
+  plan_.take_joined(joined_);
+  for (const RequestId id : joined_) {
+    if (const RequestPtr request = request_of(id)) ++request->outcome.joined;
+  }
+  if (!plan_.has_finished()) return;
+  std::vector<Plan::Finished> finished;
+  plan_.take_finished(finished);
+  std::vector<Delivery> deliveries;
+  for (Plan::Finished& one : finished) {
+    if (std::optional<Delivery> delivery = take_delivery(std::move(one))) deliveries.push_back(*std::move(delivery));
+  }
+  for (Delivery& delivery : deliveries) {
+    if (!delivery.result) {
+      lock.unlock();
+      delivery.result = look(delivery.request->target);
+      if (!delivery.result) delivery.result = Error(Errc::not_found, "the value was stored, and is gone");
+      lock.lock();
+    }
+    conclude(lock, delivery.request, *std::move(delivery.result));
+    recycle(std::move(delivery.request));
+  }
+}
+
+/// Keeps the memory of a request that nobody knows any more.
+void Engine::recycle(RequestPtr request) {
+  constexpr std::size_t most = 64;
+  if (request.use_count() > 1 || unused_requests_.size() == most) return;
+  *request = Request();
+  unused_requests_.push_back(std::move(request));
+}
+
+/// The request leaves the table. Nothing: it waits until it is durable.
+std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
+  const auto entry = requests_.find(finished.request);
+  RequestPtr request = std::move(entry->second);
+  requests_.erase(entry);
+  if (finished.failures) {
+    request->outcome.failures = finished.failures->errors;
+    return Delivery{std::move(request), Result<Blob>(summarize(*finished.failures))};
+  }
+  if (finished.value) cache_.put(request->target, *finished.value);
+  const std::uint64_t batch = unwritten_.results.empty() ? batch_ - 1 : batch_;
+  if (request->options.durable && batch > written_) {
+    endings_.push_back({std::move(request), std::move(finished.value), batch});
+    return std::nullopt;
+  }
+  Delivery delivery{std::move(request), std::nullopt};
+  if (finished.value) delivery.result = std::move(*finished.value);
+  return delivery;
+}
+
+/// Completes a request that has left the table: at once, or when the last of its callbacks returns. Before that its
+/// host is told how far it came.
+void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result) {
+  request->over = true;
+  if (request->callbacks > 0) {
+    request->held = std::move(result);
+    return;
+  }
+  lock.unlock();
+  if (request->options.progress && request->progress != request->told) {
+    try {
+      request->options.progress(request->progress);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): documented at the options.
+    }
+  }
+  complete(*request, std::move(result));
+  lock.lock();
+}
+
+/// Requires: the request is over.
+void Engine::complete(Request& request, Result<Blob> result) {
+  Outcome& outcome = request.outcome;
+  const std::uint64_t begun = outcome.computed + outcome.failed + outcome.running;
+  outcome.never_started = request.progress.planned > begun ? request.progress.planned - begun : 0;
+  if (request.options.outcome != nullptr) *request.options.outcome = std::move(outcome);
+  finish<Blob>(std::move(request.completion), std::move(result));
+}
+
+/// Calls the host without the lock, unless the request is over; what it throws ends no computation.
+template <class Callback>
+void Engine::call_host(Lock& lock, const RequestPtr& request, const Callback& callback) {
+  if (request->over) return;
+  ++request->callbacks;
+  lock.unlock();
+  try {
+    callback();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): documented at the options.
+  }
+  lock.lock();
+  if (--request->callbacks > 0 || !request->held) return;
+  Result<Blob> held = *std::exchange(request->held, std::nullopt);
+  conclude(lock, request, std::move(held));
+}
+
+void Engine::announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
+                      std::chrono::nanoseconds compute_time, bool verified) {
+  const Computed computed{*job.address, job.function->id, job.reason, value.size(), compute_time, verified};
+  call_host(lock, owner, [&] { owner->options.on_computed(computed); });
+}
+
+/// Tells the hosts for whom the batch ran how far their requests are.
+void Engine::report_progress(Lock& lock, Worker& worker) {
+  for (const Plan::Job& job : worker.batch.jobs) {
+    const RequestPtr owner = owner_of(worker, job.owner);
+    if (owner && owner->options.progress) report_progress(lock, owner);
+  }
+}
+
+void Engine::report_progress(Lock& lock, const RequestPtr& request) {
+  if (!request->options.progress || request->reporting || request->progress == request->told) return;
+  const Clock::time_point now = Clock::now();
+  if (now - request->reported < request->options.progress_interval) return;
+  request->reporting = true;
+  request->reported = now;
+  request->told = request->progress;
+  const Progress progress = request->progress;
+  call_host(lock, request, [&] { request->options.progress(progress); });
+  request->reporting = false;
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,175 @@
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+namespace {
+
+/// Nodes that are looked up between two holds of the mutex.
+constexpr std::size_t slice = 512;
+/// Nodes that are looked up in one step, as long as one snapshot serves.
+constexpr std::size_t nodes_per_step = 4'096;
+
+Worker::Known known(StoreReader::Known known) {
+  switch (known) {
+    case StoreReader::Known::nothing:
+      break;
+    case StoreReader::Known::stored:
+      return Worker::Known::stored;
+    case StoreReader::Known::recipe:
+      return Worker::Known::recipe;
+  }
+  return Worker::Known::nothing;
+}
+
+}  // namespace
+
+bool Engine::expand(Lock& lock, Worker& worker) {
+  if (!plan_.has_expansions()) return false;
+  worker.expansions.clear();
+  plan_.take_expansions(slice, worker.expansions);
+  if (worker.expansions.empty()) return false;
+  worker.numbering = plan_.numbering();
+  worker.written = written_;
+  ++busy_;
+  wake();
+  lock.unlock();
+  const Result<void> done = read(store_, [&](StoreReader& reader) { explore(lock, worker, reader); });
+  if (!lock.owns_lock()) lock.lock();
+  if (!done) {  // What was not answered.
+    for (const Plan::Expansion& expansion : worker.expansions) plan_.fail(expansion.node, done.error());
+  }
+  --busy_;
+  wake();
+  deliver(lock);
+  return true;
+}
+
+/// Looks up and answers slice by slice, as long as the snapshot has all that was written when a slice was taken.
+void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
+  for (std::size_t looked_up = 0;;) {
+    const bool fits = reader.numbering() == worker.numbering;
+    if (fits) look_up(worker, reader);
+    looked_up += worker.expansions.size();
+    lock.lock();
+    if (fits && plan_.numbering() == worker.numbering) {
+      for (std::size_t i = 0; i < worker.expansions.size(); ++i) answer(worker, reader, i);
+    } else {  // Their ids mean something else by now.
+      follow_numbering(reader);
+      for (const Plan::Expansion& expansion : worker.expansions) plan_.retry(expansion.node);
+    }
+    worker.expansions.clear();
+    const bool go_on = fits && looked_up < nodes_per_step && written_ == worker.written && !stopping_ &&
+                       plan_.numbering() == worker.numbering;
+    if (go_on) plan_.take_expansions(slice, worker.expansions);
+    if (plan_.has_ready()) wake();
+    lock.unlock();
+    if (worker.expansions.empty()) return;
+  }
+}
+
+/// If the snapshot is of a newer numbering than the plan, the plan follows it.
+void Engine::follow_numbering(StoreReader& reader) {
+  if (plan_.numbering() >= reader.numbering()) return;
+  auto find = [&](const Address& address) -> std::optional<StoreId> {
+    try {
+      return reader.find(address);
+    } catch (...) {  // Damage: nothing can be said of the node.
+      return std::nullopt;
+    }
+  };
+  plan_.renumber(reader.numbering(), find);
+}
+
+void Engine::look_up(Worker& worker, StoreReader& reader) {
+  worker.inputs.clear();
+  worker.found.clear();
+  worker.found.resize(worker.expansions.size());
+  for (std::size_t i = 0; i < worker.expansions.size(); ++i) {
+    if (worker.expansions[i].id == none) continue;
+    Worker::Found& found = worker.found[i];
+    const Result<StoreReader::Answer> answer = reader.look_up(worker.expansions[i].id);
+    if (!answer) {
+      found.known = Worker::Known::error;
+      found.error = answer.error();
+      continue;
+    }
+    found.known = known(answer->known);
+    if (found.known != Worker::Known::recipe) continue;
+    found.reason = answer->evicted ? RunReason::evicted : RunReason::never_computed;
+    found.cost = static_cast<float>(answer->compute_time.count());
+    found.first_input = worker.inputs.size();
+    found.input_count = answer->inputs.size();
+    worker.inputs.insert(worker.inputs.end(), answer->inputs.begin(), answer->inputs.end());
+    complete_found(worker, reader, *answer, worker.expansions[i].id, found);
+  }
+}
+
+/// The function and the params of a recipe; its value, if it is kept in memory alone.
+void Engine::complete_found(Worker& worker, StoreReader& reader, const StoreReader::Answer& answer, StoreId id,
+                            Worker::Found& found) {
+  if (!options_.store_results && cache_.size() > 0) found.value = cache_.get(reader.address(id));
+  if (answer.function >= worker.functions.size()) worker.functions.resize(answer.function + 1);
+  ResolvedFunction*& function = worker.functions[answer.function];
+  if (function == nullptr) {
+    const Result<const FunctionId*> name = reader.function(answer.function);
+    if (name) function = functions_.find(**name);
+    if (function == nullptr) {
+      found.known = Worker::Known::error;
+      found.error = name ? Error(Errc::function_not_found, "the registry has no such function").with_function(**name)
+                         : name.error();
+      return;
+    }
+  }
+  found.function = function;
+  if (answer.params.empty()) return;
+  Result<Params> params = decode_params(answer.params);
+  if (params) {
+    found.params = *std::move(params);
+  } else {
+    found.known = Worker::Known::error;
+    found.error = params.error();
+  }
+}
+
+/// Null: it is over.
+const RequestPtr& Engine::owner_of(Worker& worker, RequestId id) const {
+  if (!worker.owner || worker.owner->id != id) worker.owner = request_of(id);
+  return worker.owner;
+}
+
+void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
+  const NodeId node = worker.expansions[index].node;
+  Worker::Found& found = worker.found[index];
+  if (found.known == Worker::Known::error) return plan_.fail(node, found.error->with_address(plan_.address(node)));
+  if (found.known == Worker::Known::nothing) {
+    return plan_.fail(node, Error(Errc::not_found, "no leaf and no recipe has this address")
+                                .with_address(plan_.address(node)));
+  }
+  const RequestPtr& owner = owner_of(worker, plan_.owner(node));
+  if (found.known == Worker::Known::stored || found.value) {
+    if (owner) {
+      ++owner->outcome.reused;
+      ++owner->progress.reused;
+    }
+    return plan_.set_stored(node, std::move(found.value));
+  }
+  if (owner) ++owner->progress.planned;
+  if (!found.function->planned) {
+    const std::uint32_t limit = found.function->function.is_coroutine() ? coroutine_limit_ : Plan::Place::unlimited;
+    plan_.set_function(found.function->number, *found.function, {limit, Plan::Place::unlimited});
+    found.function->planned = true;
+  }
+  auto address_of = [&](StoreId id) {
+    try {
+      return reader.address(id);
+    } catch (...) {  // Damage, which looking it up will tell.
+      return Address();
+    }
+  };
+  const std::span<const StoreId> inputs = std::span(worker.inputs).subspan(found.first_input, found.input_count);
+  plan_.set_recipe(node, {found.function->number, inputs, std::move(found.params), found.reason, found.cost},
+                   address_of);
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,134 @@
+#include <algorithm>
+#include <utility>
+
+#include "compute/boundary.hpp"
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+namespace {
+
+/// How long a drain keeps a thread of the I/O executor before the host's own handlers get their turn.
+constexpr std::chrono::milliseconds drain_time{1};
+/// Nodes that are freed between two other pieces of work.
+constexpr std::size_t sweep_slice = 4'096;
+
+}  // namespace
+
+/// The completion of a thread that blocks in `materialize`.
+class Engine::Blocked final : public Completion<Blob> {
+ public:
+  struct Slot {
+    std::optional<Result<Blob>> result;
+  };
+  Blocked(Engine& engine, Slot& slot) noexcept : engine_(engine), slot_(slot) {}
+  void complete(Result<Blob> result) noexcept override {
+    const std::lock_guard lock(engine_.mutex_);
+    slot_.result.emplace(std::move(result));
+    engine_.changed_.notify_all();
+  }
+  void destroy() noexcept override {}  // It lies on the stack of who waits.
+
+ private:
+  Engine& engine_;
+  Slot& slot_;
+};
+
+Result<Blob> Engine::materialize(const Address& address, MaterializeOptions options) {
+  if (in_function()) {
+    return Error(Errc::invalid_argument, "a function must not block on materialize: it would hold its slot");
+  }
+  const std::shared_ptr<Engine> self = shared_from_this();  // Shutdown does not wait for who is about to return.
+  Blocked::Slot slot;
+  Blocked blocked(*this, slot);
+  start(next_request(), address, std::move(options), Completion<Blob>::Ptr(&blocked));
+  Lock lock(mutex_);
+  while (!slot.result) {
+    if (active_ < options_.concurrency && has_work() && !stopping_) {
+      std::unique_ptr<Worker> worker = enter();
+      while (!slot.result && !stopping_ && step(lock, *worker)) {
+      }
+      leave(std::move(worker));
+    } else {
+      ++blocked_;
+      changed_.wait(lock);
+      --blocked_;
+    }
+  }
+  return std::move(*slot.result);
+}
+
+bool Engine::to_write() const {
+  return !unwritten_.results.empty() && !writing_ && (!endings_.empty() || !flush_waiters_.empty() || busy_ == 0);
+}
+
+/// Whether a thread that comes now could begin with something.
+bool Engine::has_work() const {
+  return plan_.has_expansions() || plan_.has_orphans() || to_write() || (plan_.has_ready() && !lagging());
+}
+
+/// Sees to it that as many threads work as there is work for, of which so many ready nodes.
+void Engine::wake(std::size_t ready) {
+  if (stopping_) return;
+  if (lagging()) ready = 0;
+  const std::size_t waiting =
+      ready + (plan_.has_expansions() ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) + (to_write() ? 1U : 0U);
+  const std::size_t wanted = std::min(options_.concurrency, busy_ + waiting);
+  while (active_ + posted_ < wanted) {
+    ++posted_;
+    scheduler_->post([self = shared_from_this()] { self->drain(); });
+  }
+  if (blocked_ > 0 && waiting > 0 && active_ < options_.concurrency) changed_.notify_all();
+}
+
+std::unique_ptr<Worker> Engine::enter() {
+  ++active_;
+  if (idle_workers_.empty()) return std::make_unique<Worker>();
+  std::unique_ptr<Worker> worker = std::move(idle_workers_.back());
+  idle_workers_.pop_back();
+  return worker;
+}
+
+void Engine::leave(std::unique_ptr<Worker> worker) {
+  worker->owner.reset();
+  worker->batch.clear();
+  worker->ran.clear();
+  worker->found.clear();
+  idle_workers_.push_back(std::move(worker));
+  --active_;
+  if (stopping_) {
+    changed_.notify_all();
+  } else {
+    wake();
+  }
+}
+
+void Engine::drain() {
+  Lock lock(mutex_);
+  --posted_;
+  if (stopping_ || active_ >= options_.concurrency) return;
+  std::unique_ptr<Worker> worker = enter();
+  worker->now = Clock::now();
+  const Clock::time_point end = worker->now + drain_time;
+  for (std::uint32_t steps = 1; !stopping_ && step(lock, *worker); ++steps) {
+    if (steps % 16 == 0) worker->now = Clock::now();
+    if (worker->now >= end) break;
+  }
+  leave(std::move(worker));
+}
+
+bool Engine::step(Lock& lock, Worker& worker) {
+  const bool write_now = !endings_.empty() || !flush_waiters_.empty() ||
+                         unwritten_.results.size() >= options_.flush_results ||
+                         unwritten_.bytes >= options_.flush_bytes;
+  if (write_now && write_results(lock)) return true;
+  const bool swept = plan_.has_orphans();
+  if (swept) {
+    plan_.sweep(sweep_slice);
+    stop_abandoned(lock);
+  }
+  // Exploring comes first: what is missing shows before anything is computed, and the total is known early.
+  if (expand(lock, worker) || (!lagging() && run(lock, worker)) || swept) return true;
+  return write_results(lock);
+}
+
+}  // namespace deriva::detail

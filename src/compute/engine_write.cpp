@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+namespace {
+
+/// While results are being written, so many times a full batch may gather before functions wait.
+constexpr std::size_t batches_behind = 3;
+
+Result<void> flushed(const std::optional<Error>& error) { return error ? Result<void>(*error) : Result<void>(); }
+
+}  // namespace
+
+/// Whether so much is unwritten that functions have to wait for the writer.
+bool Engine::lagging() const {
+  return writing_ && (unwritten_.results.size() >= batches_behind * options_.flush_results ||
+                      unwritten_.bytes / batches_behind >= options_.flush_bytes);
+}
+
+/// Puts the result with those to be written. Until it is, its node is kept: whoever asks meanwhile finds the value
+/// there.
+void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time) {
+  if (!options_.store_results) return;
+  plan_.pin(job.node);
+  const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+  unwritten_.results.push_back({*job.address, value, compute_time, now});
+  unwritten_.nodes.push_back(job.node);
+  unwritten_.bytes += value.size();
+}
+
+bool Engine::write_results(Lock& lock) {
+  if (writing_ || unwritten_.results.empty()) return false;
+  writing_ = true;
+  std::swap(unwritten_, being_written_);
+  const std::uint64_t number = batch_++;
+  ++busy_;
+  wake();
+  lock.unlock();
+
+  std::vector<Refused> refused;
+  const Result<void> put = put_results(being_written_.results, refused);
+  if (put) {
+    for (const ComputedResult& result : being_written_.results) cache_.put(result.address, result.value);
+  }
+
+  lock.lock();
+  --busy_;
+  writing_ = false;
+  written_ = number;
+  end_batch(lock, put, refused);
+  return true;
+}
+
+/// One transaction for all; those that contradict what is stored are refused, and the others written without them.
+Result<void> Engine::put_results(std::span<const ComputedResult> results, std::vector<Refused>& refused) {
+  Result<void> put = store_.put_results(results);
+  if (put || put.error().code() != Errc::not_deterministic) return put;
+  for (const ComputedResult& result : results) {
+    put = store_.put_results({&result, 1});
+    if (put) continue;
+    if (put.error().code() != Errc::not_deterministic) return put;
+    refused.push_back({result.address, put.error()});
+  }
+  return {};
+}
+
+/// The batch is in the store, or could not be written: tells those who waited for it.
+void Engine::end_batch(Lock& lock, const Result<void>& put, std::span<const Refused> refused) {
+  for (const NodeId node : being_written_.nodes) plan_.unpin(node);
+  being_written_.results.clear();
+  being_written_.nodes.clear();
+  being_written_.bytes = 0;
+  if (!write_error_ && !put) write_error_ = put.error();
+  if (!write_error_ && !refused.empty()) write_error_ = refused.front().error;
+
+  const auto written = [&](const auto& waits) { return waits.batch <= written_; };
+  std::vector<Ending> endings;
+  std::vector<FlushWaiter> waiters;
+  const auto take = [&](auto& from, auto& to) {
+    const auto rest = std::stable_partition(from.begin(), from.end(), [&](const auto& one) { return !written(one); });
+    to.assign(std::make_move_iterator(rest), std::make_move_iterator(from.end()));
+    from.erase(rest, from.end());
+  };
+  take(endings_, endings);
+  take(flush_waiters_, waiters);
+  const std::optional<Error> error = waiters.empty() ? std::nullopt : std::exchange(write_error_, std::nullopt);
+  if (blocked_ > 0) changed_.notify_all();
+  if (endings.empty() && waiters.empty()) return;
+  lock.unlock();
+  for (FlushWaiter& waiter : waiters) finish<void>(std::move(waiter.completion), flushed(error));
+  std::vector<Result<Blob>> results;
+  for (Ending& ending : endings) results.push_back(result_of(ending, put, refused));
+  lock.lock();
+  for (std::size_t i = 0; i < endings.size(); ++i) conclude(lock, endings[i].request, std::move(results[i]));
+}
+
+/// What became of a request that waited to be durable. A result that was refused concerns whoever depends on it.
+Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused) {
+  const Address& target = ending.request->target;
+  if (!put) return put.error();
+  for (const Refused& one : refused) {
+    if (one.address == target) return one.error;
+    const auto above = store_.dag().transitive_dependents(one.address);
+    if (!above || std::find(above->begin(), above->end(), target) != above->end()) return one.error;
+  }
+  if (ending.value) return std::move(*ending.value);
+  return look(target).value_or(Error(Errc::not_found, "the value was stored, and is gone"));
+}
+
+// --- Flushing
+
+void Engine::start_flush(Completion<void>::Ptr completion) {
+  Lock lock(mutex_);
+  const std::uint64_t batch = unwritten_.results.empty() ? batch_ - 1 : batch_;
+  if (batch > written_ && !stopping_) {
+    flush_waiters_.push_back({std::move(completion), batch});
+    return wake();
+  }
+  const std::optional<Error> error = std::exchange(write_error_, std::nullopt);
+  lock.unlock();
+  finish<void>(std::move(completion), flushed(error));
+}
+
+Result<void> Engine::flush() {
+  const std::shared_ptr<Engine> self = shared_from_this();
+  Lock lock(mutex_);
+  const std::uint64_t batch = unwritten_.results.empty() ? batch_ - 1 : batch_;
+  while (written_ < batch) {
+    if (write_results(lock)) continue;
+    ++blocked_;
+    changed_.wait(lock);
+    --blocked_;
+  }
+  const std::optional<Error> error = std::exchange(write_error_, std::nullopt);
+  return flushed(error);
+}
+
+}  // namespace deriva::detail

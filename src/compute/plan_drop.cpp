@@ -1,0 +1,200 @@
+#include <algorithm>
+
+#include "compute/plan.hpp"
+
+namespace deriva::detail {
+
+// --- Failing
+
+void Plan::fail(NodeId node, const Error& error) {
+  give_places_back(node);
+  failing_.push_back({node, make_failure(error)});
+  fail_all();
+  shrink_if_empty();
+}
+
+void Plan::fail_all() {
+  while (!failing_.empty()) {
+    const Failing next = std::move(failing_.back());
+    failing_.pop_back();
+    fail_one(next);
+  }
+}
+
+void Plan::fail_one(const Failing& failing) {
+  Node& n = nodes_[failing.node];
+  if (n.state == State::gone) return;  // Reached over two edges.
+  finish_requests(failing.node, failing.failures);
+  for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
+    Edge& told = edges_[edge];
+    edge = told.next;
+    told.input = none;
+    Node& dependent = nodes_[told.dependent];
+    if (!dependent.keep_going) {
+      failing_.push_back({told.dependent, failing.failures});
+      continue;
+    }
+    poison(told.dependent, failing.failures);
+    if (--dependent.work.pending == 0) failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
+  }
+  release_inputs(failing.node);
+  free(failing.node);
+}
+
+/// Below this node, which keeps going, something failed: those above that do not keep going are told at once.
+void Plan::poison(NodeId node, const FailuresPtr& failures) {
+  visit_.assign(1, node);
+  while (!visit_.empty()) {
+    const NodeId next = visit_.back();
+    visit_.pop_back();
+    Node& n = nodes_[next];
+    if (n.poisoned) {
+      FailuresPtr& known = poisoned_.at(next);
+      if (next == node) known = merge(known, failures);
+      continue;
+    }
+    n.poisoned = true;
+    poisoned_.emplace(next, failures);
+    finish_requests(next, failures, true);
+    for (std::uint32_t edge = n.first_dependent; edge != none; edge = edges_[edge].next) {
+      const NodeId dependent = edges_[edge].dependent;
+      if (nodes_[dependent].keep_going) {
+        visit_.push_back(dependent);
+      } else {
+        failing_.push_back({dependent, failures});
+      }
+    }
+  }
+}
+
+// --- Interest
+
+void Plan::release(NodeId node) {
+  Node& n = nodes_[node];
+  if (--n.interest > 0) return;
+  if (n.state == State::available) {
+    free(node);
+  } else {
+    orphans_.push_back(node);
+  }
+}
+
+/// Takes back the node's interest in its inputs.
+void Plan::release_inputs(NodeId node) {
+  PlanNode::Work& work = nodes_[node].work;
+  if (work.edge_count == 0) return;
+  for (std::uint32_t i = 0; i < work.edge_count; ++i) {
+    const std::uint32_t edge = work.first_edge + i;
+    const NodeId input = edges_[edge].input;
+    if (input == none) continue;  // It failed, and the node with it.
+    if (nodes_[input].state != State::available) unlink(edge);
+    release(input);
+  }
+  edges_.give_back(work.first_edge, work.edge_count);
+  work.first_edge = none;
+  work.edge_count = 0;
+}
+
+void Plan::unlink(std::uint32_t edge) {
+  const Edge& removed = edges_[edge];
+  if (removed.next != none) edges_[removed.next].previous = removed.previous;
+  if (removed.previous != none) {
+    edges_[removed.previous].next = removed.next;
+  } else {
+    nodes_[removed.input].first_dependent = removed.next;
+  }
+}
+
+void Plan::unpin(NodeId node) {
+  release(node);
+  shrink_if_empty();
+}
+
+void Plan::sweep(std::size_t most) {
+  flush_fresh();
+  for (; most > 0 && !orphans_.empty(); --most) {
+    const NodeId node = orphans_.back();
+    orphans_.pop_back();
+    if (nodes_[node].interest == 0) abandon(node);  // Else somebody came, or the number names another one.
+  }
+  shrink_if_empty();
+}
+
+/// Requires: nobody is interested.
+void Plan::abandon(NodeId node) {
+  Node& n = nodes_[node];
+  switch (n.state) {
+    case State::gone:
+    case State::dropped:
+    case State::available:
+    case State::expanding:
+      break;  // The worker's report frees it.
+    case State::running:
+      if (!n.stoppable || n.forgotten) break;
+      forget(node);
+      abandoned_.push_back(node);
+      break;
+    case State::unexpanded:
+    case State::ready:
+      release_inputs(node);
+      forget(node);
+      ++dropped_;
+      n.state = State::dropped;  // Freed when the queue comes to it.
+      break;
+    case State::waiting:
+      release_inputs(node);
+      free(node);
+      break;
+  }
+}
+
+void Plan::forget(NodeId node) {
+  Node& n = nodes_[node];
+  if (!n.forgotten && n.id != none) ids_.erase(n.id);
+  n.forgotten = true;
+}
+
+void Plan::drop_params(NodeId node) {
+  const std::uint32_t params = std::exchange(nodes_[node].work.params, none);
+  if (params == none) return;
+  params_[params] = Params();
+  params_.give_back(params);
+}
+
+/// Requires: its inputs are released, and nothing depends on it.
+void Plan::free(NodeId node) {
+  forget(node);
+  Node& n = nodes_[node];
+  if (n.poisoned) poisoned_.erase(node);
+  if (n.has_value) {
+    n.drop_value();
+  } else {
+    drop_params(node);
+    n.work = PlanNode::Work();
+  }
+  if (--requests_[n.owner].members == 0) requests_.give_back(n.owner);
+  if (n.state == State::dropped) --dropped_;
+  n.state = State::gone;
+  n.id = none;
+  n.interest = 0;
+  n.first_request = none;
+  n.stoppable = n.forgotten = n.keep_going = n.poisoned = false;
+  nodes_.give_back(node);
+}
+
+/// Gives the memory of a large plan back when it is done.
+void Plan::shrink_if_empty() {
+  constexpr std::size_t worth_keeping = 131'072;
+  if (nodes_.in_use() > 0 || nodes_.end() <= worth_keeping) return;
+  nodes_.clear();
+  addresses_.clear();
+  params_.clear();
+  edges_.clear();
+  ids_.clear();
+  queues_.clear();
+  orphans_ = {};
+  fresh_ = {};
+  visit_ = {};
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include <deriva/compute/materialize_options.hpp>
+#include <deriva/core/blob.hpp>
+
+#include "compute/slab.hpp"
+
+namespace deriva::detail {
+
+/// A node of a plan: one cache line. What it needs until it is available gives way to its value.
+struct PlanNode {
+  enum class State : std::uint8_t {
+    gone,
+    unexpanded,
+    expanding,
+    waiting,
+    ready,
+    running,
+    available,
+    dropped,  ///< Nobody wants it, nothing finds it, and a queue still has it.
+  };
+  struct Work {
+    std::uint32_t first_edge = none;  ///< To its inputs.
+    std::uint32_t edge_count = 0;
+    std::uint32_t pending = 0;  ///< Of these: not available.
+    std::uint32_t params = none;
+    std::uint32_t function = 0;
+    float verify_rate = 0;
+    float cost = 0;  ///< In nanoseconds.
+    float path = 0;  ///< The cost of the longest way from here to a target, its own included once it is known.
+  };
+
+  PlanNode() noexcept : work() {}
+  PlanNode(const PlanNode&) = delete;
+  PlanNode& operator=(const PlanNode&) = delete;
+  ~PlanNode() { drop_value(); }
+
+  void set_value(Blob blob) noexcept {
+    drop_value();
+    new (&value) Blob(std::move(blob));
+    has_value = true;
+  }
+  void drop_value() noexcept {
+    if (!has_value) return;
+    value.~Blob();
+    has_value = false;
+    work = Work();
+  }
+
+  union {
+    Work work;
+    Blob value;  ///< If `has_value`.
+  };
+  std::uint32_t id = none;  ///< Of the store.
+  std::uint32_t next = none;  ///< In a queue.
+  std::uint32_t first_dependent = none;
+  std::uint32_t first_request = none;  ///< That targets this node.
+  std::uint32_t interest = 0;
+  std::uint32_t owner = none;
+  State state = State::gone;
+  RunReason reason = RunReason::never_computed;
+  bool has_value : 1 = false;
+  bool has_places : 1 = false;  ///< Of the limits of its function.
+  bool stoppable : 1 = false;
+  bool forgotten : 1 = false;  ///< Its id names another node, or none.
+  bool keep_going : 1 = false;
+  bool poisoned : 1 = false;  ///< An input failed; it waits for the others, and fails.
+};
+static_assert(sizeof(PlanNode) == 64);
+
+}  // namespace deriva::detail

@@ -1,0 +1,227 @@
+#include <algorithm>
+
+#include "compute/plan.hpp"
+
+namespace deriva::detail {
+
+// --- Functions
+
+void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits) {
+  if (number >= functions_.size()) functions_.resize(number + 1);
+  functions_[number] = {&function, 0, limits};
+}
+
+std::uint32_t Plan::add_limit(std::size_t places) {
+  limits_.push_back({std::max<std::size_t>(places, 1), 0, {}});
+  return static_cast<std::uint32_t>(limits_.size() - 1);
+}
+
+void Plan::observe(std::uint32_t function, float nanoseconds) {
+  constexpr float weight = 1.0F / 8;
+  float& average = functions_[function].average;
+  const float measured = std::max(nanoseconds, 1.0F);
+  average = average > 0 ? average + (measured - average) * weight : measured;
+}
+
+/// Takes a place of each limit of the node's function; if there is none, the node waits for it, out of the queue.
+bool Plan::take_places(NodeId node) {
+  Node& n = nodes_[node];
+  const std::array<std::uint32_t, 2> limits = functions_[n.work.function].limits;
+  for (const std::uint32_t limit : limits) {
+    if (limit == Place::unlimited || limits_[limit].taken < limits_[limit].places) continue;
+    limits_[limit].waiting.push(nodes_, node);
+    return false;
+  }
+  for (const std::uint32_t limit : limits) {
+    if (limit == Place::unlimited) continue;
+    ++limits_[limit].taken;
+    n.has_places = true;
+  }
+  return true;
+}
+
+void Plan::give_places_back(NodeId node) {
+  Node& n = nodes_[node];
+  if (!n.has_places) return;
+  n.has_places = false;
+  for (const std::uint32_t number : functions_[n.work.function].limits) {
+    if (number == Place::unlimited) continue;
+    Limit& limit = limits_[number];
+    --limit.taken;
+    while (!limit.waiting.empty()) {
+      const NodeId next = limit.waiting.pop(nodes_);
+      if (discard_unwanted(next)) continue;
+      push_ready(next);
+      break;
+    }
+  }
+}
+
+// --- The queues
+
+void Plan::make_ready(NodeId node) {
+  nodes_[node].state = State::ready;
+  push_ready(node);
+}
+
+void Plan::push_ready(NodeId node) {
+  const std::uint32_t slot = nodes_[node].owner;
+  Request& request = requests_[slot];
+  if (request.ready == none) {
+    request.ready = queues_.take();
+    join_turn(to_run, slot);
+  }
+  queues_[request.ready].push(nodes_, node);
+  ++ready_;
+}
+
+NodeId Plan::pop_ready() {
+  const std::uint32_t slot = pick(to_run);
+  if (slot == none) return none;
+  Request& request = requests_[slot];
+  ReadyQueue& queue = queues_[request.ready];
+  const NodeId node = queue.pop(nodes_);
+  --ready_;
+  const bool has_more = !queue.empty();
+  next_turn(to_run, slot, has_more);
+  if (!has_more) {
+    queues_.give_back(request.ready);
+    request.ready = none;
+  }
+  return node;
+}
+
+/// Frees a node that came out of a queue if nobody wants it any more.
+bool Plan::discard_unwanted(NodeId node) {
+  Node& n = nodes_[node];
+  if (n.state != State::dropped && n.interest > 0) return false;
+  release_inputs(node);
+  free(node);
+  return true;
+}
+
+/// Whether a request other than the node's, at least as urgent, has ready nodes.
+bool Plan::others_wait(NodeId node) const {
+  const std::uint32_t owner = nodes_[node].owner;
+  for (auto level = static_cast<std::size_t>(requests_[owner].priority); level < priorities; ++level) {
+    const Turns& turns = turns_[to_run][level];
+    if (turns.first != none && (turns.first != owner || turns.last != owner)) return true;
+  }
+  return false;
+}
+
+void Plan::flush_fresh() {
+  for (const NodeId node : fresh_) push_ready(node);
+  fresh_.clear();
+}
+
+// --- Running
+
+void Plan::Batch::clear() {
+  jobs.clear();
+  inputs.clear();
+  missing.clear();
+}
+
+float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
+  constexpr std::size_t most_unwanted = 4'096;
+  const std::size_t enough = batch.jobs.size() + most;
+  float taken = 0;
+  const auto admit = [&](NodeId node) {
+    if (discard_unwanted(node) || !take_places(node)) return;
+    add_job(node, batch);
+    const float average = functions_[nodes_[node].work.function].average;
+    taken += average > 0 ? average : nanoseconds;
+  };
+  const auto has_room = [&] { return batch.jobs.size() < enough && taken < nanoseconds; };
+  for (const NodeId node : fresh_) {
+    if (has_room() && !others_wait(node)) {
+      admit(node);
+    } else {
+      push_ready(node);
+    }
+  }
+  fresh_.clear();
+  for (std::size_t i = 0; i < most + most_unwanted && has_room(); ++i) {
+    const NodeId node = pop_ready();
+    if (node == none) break;
+    admit(node);
+  }
+  shrink_if_empty();
+  return taken;
+}
+
+void Plan::add_job(NodeId node, Batch& batch) {
+  static const Params no_params;
+  Node& n = nodes_[node];
+  n.state = State::running;
+  const auto number = static_cast<std::uint32_t>(batch.jobs.size());
+  const auto first = static_cast<std::uint32_t>(batch.inputs.size());
+  batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node],
+                        n.work.params == none ? &no_params : &params_[n.work.params], functions_[n.work.function].function, first,
+                        n.work.edge_count, n.work.verify_rate, n.reason});
+  for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
+    const NodeId input = edges_[n.work.first_edge + i].input;
+    Node& below = nodes_[input];
+    if (!below.has_value) {
+      batch.missing.push_back({input, first + i, number, &addresses_[input], below.interest > 1});
+      batch.inputs.emplace_back();
+    } else if (below.interest > 1) {
+      batch.inputs.push_back(below.value);
+    } else {  // Nobody else will ask for it: whoever comes later starts afresh.
+      batch.inputs.push_back(std::move(below.value));
+      below.drop_value();
+      forget(input);
+    }
+  }
+}
+
+void Plan::keep(NodeId input, Blob value) {
+  Node& n = nodes_[input];
+  if (n.state == State::available && !n.has_value) n.set_value(std::move(value));
+}
+
+void Plan::complete(NodeId node, Blob value) {
+  give_places_back(node);
+  release_inputs(node);
+  if (nodes_[node].interest == 0) {
+    free(node);
+  } else {
+    drop_params(node);
+    nodes_[node].set_value(std::move(value));
+    make_available(node);
+  }
+  shrink_if_empty();
+}
+
+/// Of what gets ready, the one with the longest way to go is the first to run; the others queue.
+void Plan::make_available(NodeId node) {
+  Node& n = nodes_[node];
+  n.state = State::available;
+  ++n.interest;  // Ours, until everybody is told.
+  NodeId best = none;
+  for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
+    const Edge told = edges_[edge];
+    edge = told.next;
+    Node& dependent = nodes_[told.dependent];
+    if (--dependent.work.pending > 0) continue;
+    if (dependent.poisoned) {
+      failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
+      continue;
+    }
+    dependent.state = State::ready;
+    if (best == none) {
+      best = told.dependent;
+    } else if (nodes_[best].work.path < dependent.work.path) {
+      push_ready(std::exchange(best, told.dependent));
+    } else {
+      push_ready(told.dependent);
+    }
+  }
+  if (best != none) fresh_.push_back(best);
+  finish_requests(node, nullptr);
+  fail_all();
+  release(node);
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "compute/plan_node.hpp"
+#include "compute/slab.hpp"
+
+namespace deriva::detail {
+
+/// Nodes, first come, first served; linked by their `next`.
+struct NodeQueue {
+  std::uint32_t first = none;
+  std::uint32_t last = none;
+
+  [[nodiscard]] bool empty() const noexcept { return first == none; }
+  void push(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
+    nodes[node].next = none;
+    (first == none ? first : nodes[last].next) = node;
+    last = node;
+  }
+  /// Requires: not empty.
+  std::uint32_t pop(Slab<PlanNode>& nodes) noexcept {
+    const std::uint32_t node = first;
+    first = nodes[node].next;
+    return node;
+  }
+};
+
+/// Ready nodes, the longest way to go first; those whose ways differ by less than an eighth count as equal, and come
+/// first come, first served. Constant time.
+class ReadyQueue {
+ public:
+  static constexpr std::size_t levels = 256;
+
+  /// Which of the levels a way of so many nanoseconds is: eight to a factor of two, from 16 ns to 64 s.
+  static std::uint32_t level_of(float path) noexcept {
+    constexpr std::uint32_t first = (127U + 4U) << 3U;
+    const std::uint32_t steps = std::bit_cast<std::uint32_t>(path) >> 20U;
+    return steps <= first ? 0 : std::min<std::uint32_t>(steps - first, levels - 1);
+  }
+
+  [[nodiscard]] bool empty() const noexcept { return (used_[0] | used_[1] | used_[2] | used_[3]) == 0; }
+  void push(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
+    const std::uint32_t level = level_of(nodes[node].work.path);
+    std::uint64_t& word = used_[level / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (level % 64);
+    if ((word & bit) == 0) queues_[level] = {};
+    word |= bit;
+    queues_[level].push(nodes, node);
+  }
+  /// Requires: not empty.
+  std::uint32_t pop(Slab<PlanNode>& nodes) noexcept {
+    std::size_t word = used_.size() - 1;
+    while (used_[word] == 0) --word;
+    const auto bit = static_cast<std::size_t>(63 - std::countl_zero(used_[word]));
+    NodeQueue& queue = queues_[word * 64 + bit];
+    const std::uint32_t node = queue.pop(nodes);
+    if (queue.empty()) used_[word] &= ~(std::uint64_t{1} << bit);
+    return node;
+  }
+
+ private:
+  std::array<std::uint64_t, levels / 64> used_{};
+  std::array<NodeQueue, levels> queues_;  ///< Those in use.
+};
+
+}  // namespace deriva::detail

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include <deriva/compute/detail/executor_base.hpp>
+#include <deriva/compute/materialize_options.hpp>
+#include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+
+namespace deriva::detail {
+
+/// A request that an engine works for.
+struct Request {
+  RequestId id = 0;
+  Address target;
+  MaterializeOptions options;
+  Completion<Blob>::Ptr completion;
+  Progress progress;
+  Progress told;  ///< By the last call.
+  Outcome outcome;
+  std::chrono::steady_clock::time_point reported{};
+  bool reporting = false;
+  std::size_t callbacks = 0;         ///< Calls of the host's that are under way.
+  bool over = false;                 ///< No callback begins any more;
+  std::optional<Result<Blob>> held;  ///< what became of it, while callbacks are still under way.
+};
+using RequestPtr = std::shared_ptr<Request>;
+
+}  // namespace deriva::detail

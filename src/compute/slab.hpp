@@ -1,0 +1,74 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace deriva::detail {
+
+/// No element: of a slab, an id map, a queue.
+inline constexpr std::uint32_t none = ~std::uint32_t{0};
+
+/// Elements by number that never move; a number that was given back is taken again, last first, with its element as it
+/// was left. Allocates a page at a time.
+template <class T>
+class Slab {
+ public:
+  T& operator[](std::uint32_t slot) noexcept { return (*pages_[slot / page])[slot % page]; }
+  const T& operator[](std::uint32_t slot) const noexcept { return (*pages_[slot / page])[slot % page]; }
+
+  std::uint32_t take() {
+    if (unused_.empty()) {
+      if (end_ == pages_.size() * page) pages_.push_back(std::make_unique<Page>());
+      return end_++;
+    }
+    const std::uint32_t slot = unused_.back();
+    unused_.pop_back();
+    return slot;
+  }
+  void give_back(std::uint32_t slot) { unused_.push_back(slot); }
+
+  /// Every number that was ever taken is below this.
+  [[nodiscard]] std::uint32_t end() const noexcept { return end_; }
+  [[nodiscard]] std::size_t in_use() const noexcept { return end_ - unused_.size(); }
+  void clear() { *this = Slab(); }
+
+ private:
+  static constexpr std::uint32_t page = 1'024;
+  using Page = std::array<T, page>;
+  std::vector<std::unique_ptr<Page>> pages_;
+  std::vector<std::uint32_t> unused_;
+  std::uint32_t end_ = 0;
+};
+
+/// Numbers by dense id, in pages that exist where there are some: a look-up is two reads.
+class IdMap {
+ public:
+  /// The number of an id, or `none`.
+  [[nodiscard]] std::uint32_t find(std::uint32_t id) const noexcept {
+    const std::size_t at = id / page;
+    return at < pages_.size() && pages_[at] ? (*pages_[at])[id % page] : none;
+  }
+  /// The place of an id's number: `none` when it has none yet.
+  std::uint32_t& at(std::uint32_t id) {
+    const std::size_t at = id / page;
+    if (at >= pages_.size()) pages_.resize(at + 1);
+    if (!pages_[at]) {
+      pages_[at] = std::make_unique<Page>();
+      pages_[at]->fill(none);
+    }
+    return (*pages_[at])[id % page];
+  }
+  /// Requires: the id has a number.
+  void erase(std::uint32_t id) noexcept { (*pages_[id / page])[id % page] = none; }
+  void clear() { *this = IdMap(); }
+
+ private:
+  static constexpr std::uint32_t page = 4'096;
+  using Page = std::array<std::uint32_t, page>;
+  std::vector<std::unique_ptr<Page>> pages_;
+};
+
+}  // namespace deriva::detail
