@@ -5,8 +5,6 @@
 #include <string>
 #include <utility>
 
-#include <deriva/core/digest.hpp>
-
 namespace deriva::detail {
 namespace {
 
@@ -18,11 +16,6 @@ struct InFunction {
   InFunction& operator=(const InFunction&) = delete;
   ~InFunction() { --functions_on_this_thread; }
 };
-
-std::string describe(const Result<Blob>& run) {
-  if (!run) return fmt::format("failed ({})", run.error().message());
-  return fmt::format("{} bytes with digest {}", run->size(), Digest::of(*run).to_string());
-}
 
 }  // namespace
 
@@ -52,20 +45,6 @@ Error attribute(const Error& error, const Address& address, const FunctionId& fu
   return Error(Errc::function_failed, fmt::format("{}: {}", to_string(error.code()), error.message()))
       .with_address(address)
       .with_function(function);
-}
-
-Result<Blob> compare_runs(Result<Blob> first, const Result<Blob>& second, const Address& address,
-                          const FunctionId& function) {
-  if (first && second && *first == *second) return first;
-  const auto error = [&](Errc code, std::string message) {
-    return Error(code, std::move(message)).with_address(address).with_function(function);
-  };
-  if (!first && !second) {
-    return error(first.error().code(),
-                 fmt::format("{}; and when run again: {}", first.error().message(), second.error().message()));
-  }
-  return error(Errc::not_deterministic,
-               fmt::format("the first run gave {}, the second {}", describe(first), describe(second)));
 }
 
 }  // namespace deriva::detail

@@ -25,10 +25,4 @@ namespace deriva::detail {
 /// whatever it was: a function cannot say that it is not deterministic, or that it was cancelled.
 [[nodiscard]] Error attribute(const Error& error, const Address& address, const FunctionId& function);
 
-/// Compares two executions of one recipe, whose errors are attributed: the first one's result, or
-/// `Errc::not_deterministic` if the second differs in its bytes or in whether it failed. Both failing: the first error
-/// with both messages.
-[[nodiscard]] Result<Blob> compare_runs(Result<Blob> first, const Result<Blob>& second, const Address& address,
-                                        const FunctionId& function);
-
 }  // namespace deriva::detail

@@ -49,7 +49,9 @@ std::optional<Result<Blob>> Engine::look(const Address& address) {
 }
 
 std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {
-  if (!options.verify.valid()) return Error(Errc::invalid_argument, "the rate of verification must be within [0, 1]");
+  if (!options.verify.value_or(options_.verify).valid()) {
+    return Error(Errc::invalid_argument, "the rate of verification is not within [0, 1], or its executions are not");
+  }
   if (options.durable && !options_.store_results) {
     return Error(Errc::invalid_argument, "a value cannot be durable if results are not stored");
   }
@@ -88,8 +90,7 @@ Engine::Looked Engine::look_in_store(const Address& address) {
   return looked;
 }
 
-void Engine::start(RequestId id, const Address& address, MaterializeOptions options,
-                   Completion<Blob>::Ptr completion) {
+void Engine::start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion) {
   const auto answer = [&](Result<Blob> result) {
     if (options.outcome != nullptr) {
       *options.outcome = Outcome();
@@ -140,12 +141,14 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
     });
     if (!agreed || id == none) {
       requests_.erase(request->id);
-      return conclude(lock, request, agreed ? Error(Errc::not_found, "the recipe was removed").with_address(request->target) : agreed.error());
+      return conclude(
+          lock, request,
+          agreed ? Error(Errc::not_found, "the recipe was removed").with_address(request->target) : agreed.error());
     }
   }
   const MaterializeOptions& options = request->options;
-  plan_.add_request({request->id, id, request->target, options.verify.rate(), options.priority,
-                     options.on_failure == FailurePolicy::keep_going});
+  plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
+                     options.priority, options.on_failure == FailurePolicy::keep_going});
   wake();
   deliver(lock);
 }

@@ -75,7 +75,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   struct Unwritten {
     std::vector<ComputedResult> results;
     std::vector<NodeId> nodes;
+    std::vector<Comparison> comparisons;
     std::size_t bytes = 0;
+
+    bool empty() const noexcept { return results.empty() && comparisons.empty(); }
   };
   struct Looked {
     std::optional<Result<Blob>> known;
@@ -118,6 +121,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool step(Lock& lock, Worker& worker);
   bool expand(Lock& lock, Worker& worker);
   bool run(Lock& lock, Worker& worker);
+  bool help_verify(Lock& lock, Worker& worker);
   bool write_results(Lock& lock);
 
   // engine_explore.cpp
@@ -131,18 +135,24 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // engine_run.cpp: functions, from their call to their result
   void prepare(Worker& worker);
-  bool chosen_for_verification(const Plan::Job& job) const;
+  std::uint32_t executions(const Plan::Job& job) const;
   void gather(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
-  static Result<Blob> call(const Plan::Job& job, std::span<const Blob> inputs, bool verify);
+  static Result<Blob> call(const Plan::Job& job, std::span<const Blob> inputs);
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
   void settle(Lock& lock, Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                  std::chrono::nanoseconds compute_time, bool verified);
+                  std::chrono::nanoseconds compute_time, Verification* verification);
+
+  // engine_verify.cpp
+  void verify_here(const Plan::Job& job, std::span<const Blob> inputs, Worker::Ran& ran) const;
+  void verify_shared(const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran);
+  void execute_shared(Lock& lock, SharedVerification& shared);
+  std::unique_ptr<Verification> judge(SharedVerification& shared) const;
 
   // engine_coroutine.cpp
   void start_coroutine(const std::shared_ptr<CoroutineRun>& run);
@@ -150,12 +160,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // engine_write.cpp
   void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
+  void keep_comparisons(std::vector<Comparison>& comparisons);
   bool lagging() const;
   struct Refused {
     Address address;
     Error error;
   };
-  Result<void> put_results(std::span<const ComputedResult> results, std::vector<Refused>& refused);
+  Result<void> put_results(std::vector<Refused>& refused);
+  Result<Refused> refuse_contradiction(const ComputedResult& result);
   void end_batch(Lock& lock, const Result<void>& put, std::span<const Refused> refused);
   Result<Blob> result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused);
 
@@ -184,6 +196,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool writing_ = false;
   std::optional<Error> write_error_;  ///< The first since somebody was told.
   boost::unordered_flat_map<NodeId, std::stop_source> coroutines_;
+  std::deque<std::shared_ptr<SharedVerification>> verifications_;  ///< With executions that nobody has begun.
   float function_time_ = 0;  ///< Running average over all functions, in nanoseconds.
   std::size_t active_ = 0;   ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;     ///< Of these: outside the lock, working.

@@ -21,20 +21,25 @@ void Engine::finish_coroutine(const std::shared_ptr<CoroutineRun>& run, Result<B
   }
   const Plan::Job& job = run->job;
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
-  if (run->verify && !run->first) {
-    run->first = std::move(result);
+  if (run->executions > 1) {
+    if (!run->verification) {
+      run->verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
+    }
+    run->verification->add(std::move(result));
+    result = run->verification->result();
+  }
+  if (++run->ended < run->executions) {
     start_coroutine(run);
   } else {
-    if (run->first) result = compare_runs(std::move(*run->first), result, *job.address, job.function->id);
-    const std::chrono::nanoseconds compute_time = Clock::now() - run->started;
+    const std::chrono::nanoseconds compute_time = (Clock::now() - run->started) / run->executions;
     Lock lock(mutex_);
     if (result && run->owner && run->owner->options.on_computed) {
-      announce(lock, run->owner, job, *result, compute_time, run->verify);
+      announce(lock, run->owner, job, *result, compute_time, run->executions > 1);
     }
     coroutines_.erase(job.node);
     if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
     settle_one(run->owner && !run->owner->over ? run->owner : nullptr, job, std::move(result), compute_time,
-               run->verify);
+               run->verification.get());
     stop_abandoned(lock);
     if (run->owner) report_progress(lock, run->owner);
     deliver(lock);

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "compute/engine.hpp"
+#include "core/recipe_format.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -108,7 +109,7 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
 /// The function and the params of a recipe; its value, if it is kept in memory alone.
 void Engine::complete_found(Worker& worker, StoreReader& reader, const StoreReader::Answer& answer, StoreId id,
                             Worker::Found& found) {
-  if (!options_.store_results && cache_.size() > 0) found.value = cache_.get(reader.address(id));
+  if (!options_.store_results && !cache_.empty()) found.value = cache_.get(reader.address(id));
   if (answer.function >= worker.functions.size()) worker.functions.resize(answer.function + 1);
   ResolvedFunction*& function = worker.functions[answer.function];
   if (function == nullptr) {
@@ -143,8 +144,8 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
   Worker::Found& found = worker.found[index];
   if (found.known == Worker::Known::error) return plan_.fail(node, found.error->with_address(plan_.address(node)));
   if (found.known == Worker::Known::nothing) {
-    return plan_.fail(node, Error(Errc::not_found, "no leaf and no recipe has this address")
-                                .with_address(plan_.address(node)));
+    return plan_.fail(
+        node, Error(Errc::not_found, "no leaf and no recipe has this address").with_address(plan_.address(node)));
   }
   const RequestPtr& owner = owner_of(worker, plan_.owner(node));
   if (found.known == Worker::Known::stored || found.value) {

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "compute/address_index.hpp"
 #include "compute/boundary.hpp"
 #include "compute/engine.hpp"
+#include "compute/sample.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -17,6 +17,8 @@ constexpr std::size_t short_backlog = 32;
 /// Functions that take less than this on average are timed in one call out of so many.
 constexpr float timed_always = 1'000;
 constexpr std::uint32_t timed_calls = 16;
+/// Functions that take at least this are verified on several threads.
+constexpr float shared_time = 20'000;
 /// Without a store, values that took less than this are kept for who asked for them alone: looking them up in the cache
 /// would take as long.
 constexpr std::chrono::microseconds worth_keeping{1};
@@ -53,25 +55,27 @@ void Engine::prepare(Worker& worker) {
   worker.ran.clear();
   for (const Plan::Job& job : worker.batch.jobs) {
     Worker::Ran& ran = worker.ran.emplace_back();
-    ran.verify = chosen_for_verification(job);
     const float average = plan_.average(job.function->number);
+    ran.executions = executions(job);
+    ran.share = ran.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
     ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
     if (!job.function->function.is_coroutine()) continue;
     ran.coroutine = std::make_shared<CoroutineRun>();
     ran.coroutine->job = job;
-    ran.coroutine->verify = ran.verify;
+    ran.coroutine->executions = ran.executions;
     ran.coroutine->owner = request_of(job.owner);
     coroutines_.emplace(job.node, ran.coroutine->stop);
     plan_.set_stoppable(job.node);
   }
 }
 
-bool Engine::chosen_for_verification(const Plan::Job& job) const {
-  if (job.verify_rate <= 0) return false;
-  if (job.verify_rate >= 1) return true;
-  const std::uint64_t hash = AddressHash(verify_seed_)(*job.address);
-  return static_cast<double>(hash >> 11U) * 0x1p-53 < static_cast<double>(job.verify_rate);
+/// How often the job is to be executed.
+std::uint32_t Engine::executions(const Plan::Job& job) const {
+  if (job.verify_rate <= 0) return 1;
+  const bool is_chosen =
+      job.verify_rate >= 1 || draw(*job.address, verify_seed_) < static_cast<double>(job.verify_rate);
+  return is_chosen ? executions_of(job.verify_rate) : 1;
 }
 
 // --- Inputs
@@ -136,25 +140,27 @@ void Engine::call_functions(Worker& worker) {
       continue;
     }
     const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();
-    ran.result.emplace(call(job, own, ran.verify));
+    if (ran.executions == 1) {
+      ran.result.emplace(call(job, own));
+    } else if (ran.share) {
+      verify_shared(job, own, ran);
+    } else {
+      verify_here(job, own, ran);
+    }
     if (ran.measured) {
       worker.now = Clock::now();
-      ran.compute_time = worker.now - start;
+      ran.compute_time = (worker.now - start) / ran.executions;
     }
-    if (*ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
+    if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
       cache_.put(*job.address, **ran.result);
     }
   }
 }
 
-Result<Blob> Engine::call(const Plan::Job& job, std::span<const Blob> inputs, bool verify) {
-  const auto once = [&] {
-    Result<Blob> result = call_guarded(job.function->function, inputs, *job.params);
-    if (!result) result = attribute(result.error(), *job.address, job.function->id);
-    return result;
-  };
-  Result<Blob> result = once();
-  return verify ? compare_runs(std::move(result), once(), *job.address, job.function->id) : result;
+Result<Blob> Engine::call(const Plan::Job& job, std::span<const Blob> inputs) {
+  Result<Blob> result = call_guarded(job.function->function, inputs, *job.params);
+  if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  return result;
 }
 
 // --- Results
@@ -167,7 +173,7 @@ void Engine::announce(Lock& lock, Worker& worker) {
     const RequestPtr& owner = owner_of(worker, job.owner);
     if (!owner || !owner->options.on_computed || ran.is_over || !*ran.result) continue;
     const RequestPtr kept = owner;
-    announce(lock, kept, job, **ran.result, ran.compute_time, ran.verify);
+    announce(lock, kept, job, **ran.result, ran.compute_time, ran.executions > 1);
   }
 }
 
@@ -179,7 +185,7 @@ void Engine::settle(Lock& lock, Worker& worker) {
     if (ran.is_over) continue;
     const Plan::Job& job = worker.batch.jobs[i];
     if (ran.measured) observe(*job.function, ran.compute_time);
-    settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verify);
+    settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verification.get());
   }
   stop_abandoned(lock);
   report_progress(lock, worker);
@@ -193,7 +199,8 @@ void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds 
 }
 
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                        std::chrono::nanoseconds compute_time, bool verified) {
+                        std::chrono::nanoseconds compute_time, Verification* verification) {
+  if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {
     if (owner) ++owner->outcome.failed;
     return plan_.fail(job.node, result.error());
@@ -201,7 +208,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
   if (owner) {
     ++owner->outcome.computed;
     ++owner->progress.computed;
-    if (verified) ++owner->outcome.verified;
+    if (verification != nullptr) ++owner->outcome.verified;
   }
   keep_result(job, *result, compute_time);
   plan_.complete(job.node, std::move(*result));

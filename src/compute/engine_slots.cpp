@@ -58,20 +58,21 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
 }
 
 bool Engine::to_write() const {
-  return !unwritten_.results.empty() && !writing_ && (!endings_.empty() || !flush_waiters_.empty() || busy_ == 0);
+  return !unwritten_.empty() && !writing_ && (!endings_.empty() || !flush_waiters_.empty() || busy_ == 0);
 }
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return plan_.has_expansions() || plan_.has_orphans() || to_write() || (plan_.has_ready() && !lagging());
+  return plan_.has_expansions() || plan_.has_orphans() || to_write() || !verifications_.empty() ||
+         (plan_.has_ready() && !lagging());
 }
 
 /// Sees to it that as many threads work as there is work for, of which so many ready nodes.
 void Engine::wake(std::size_t ready) {
   if (stopping_) return;
   if (lagging()) ready = 0;
-  const std::size_t waiting =
-      ready + (plan_.has_expansions() ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) + (to_write() ? 1U : 0U);
+  const std::size_t waiting = ready + (plan_.has_expansions() ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) +
+                              (to_write() ? 1U : 0U) + (verifications_.empty() ? 0U : verifications_.front()->unbegun);
   const std::size_t wanted = std::min(options_.concurrency, busy_ + waiting);
   while (active_ + posted_ < wanted) {
     ++posted_;
@@ -126,6 +127,7 @@ bool Engine::step(Lock& lock, Worker& worker) {
     plan_.sweep(sweep_slice);
     stop_abandoned(lock);
   }
+  if (help_verify(lock, worker)) return true;
   // Exploring comes first: what is missing shows before anything is computed, and the total is known early.
   if (expand(lock, worker) || (!lagging() && run(lock, worker)) || swept) return true;
   return write_results(lock);

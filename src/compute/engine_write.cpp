@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compute/comparison.hpp"
 #include "compute/engine.hpp"
 
 namespace deriva::detail {
@@ -30,8 +31,14 @@ void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::n
   unwritten_.bytes += value.size();
 }
 
+void Engine::keep_comparisons(std::vector<Comparison>& comparisons) {
+  unwritten_.comparisons.insert(unwritten_.comparisons.end(), std::make_move_iterator(comparisons.begin()),
+                                std::make_move_iterator(comparisons.end()));
+  comparisons.clear();
+}
+
 bool Engine::write_results(Lock& lock) {
-  if (writing_ || unwritten_.results.empty()) return false;
+  if (writing_ || unwritten_.empty()) return false;
   writing_ = true;
   std::swap(unwritten_, being_written_);
   const std::uint64_t number = batch_++;
@@ -40,7 +47,7 @@ bool Engine::write_results(Lock& lock) {
   lock.unlock();
 
   std::vector<Refused> refused;
-  const Result<void> put = put_results(being_written_.results, refused);
+  const Result<void> put = put_results(refused);
   if (put) {
     for (const ComputedResult& result : being_written_.results) cache_.put(result.address, result.value);
   }
@@ -54,16 +61,34 @@ bool Engine::write_results(Lock& lock) {
 }
 
 /// One transaction for all; those that contradict what is stored are refused, and the others written without them.
-Result<void> Engine::put_results(std::span<const ComputedResult> results, std::vector<Refused>& refused) {
-  Result<void> put = store_.put_results(results);
+Result<void> Engine::put_results(std::vector<Refused>& refused) {
+  Result<void> put = store_.put_results(being_written_.results, being_written_.comparisons);
   if (put || put.error().code() != Errc::not_deterministic) return put;
-  for (const ComputedResult& result : results) {
+  for (const ComputedResult& result : being_written_.results) {
     put = store_.put_results({&result, 1});
     if (put) continue;
     if (put.error().code() != Errc::not_deterministic) return put;
-    refused.push_back({result.address, put.error()});
+    Result<Refused> contradiction = refuse_contradiction(result);
+    if (!contradiction) return contradiction.error();
+    refused.push_back(*std::move(contradiction));
   }
-  return {};
+  return store_.put_results({}, being_written_.comparisons);
+}
+
+/// A result that is not the stored one: the ledger is to know.
+Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& result) {
+  const Address& address = result.address;
+  const Result<std::optional<ResultRecord>> stored = store_.result(address);
+  if (!stored) return stored.error();
+  const Result<std::optional<Blob>> value = store_.value(address);
+  if (!value) return value.error();
+  const Result<std::optional<Recipe>> recipe = store_.recipe(address);
+  if (!recipe) return recipe.error();
+  if (!*stored || !*recipe) return Error(Errc::not_found, "the recipe was removed").with_address(address);
+  Comparison comparison = compare(address, **stored, value->value_or(Blob()), result.value, verify_seed_);
+  Error error = violation(comparison, (*recipe)->function);
+  being_written_.comparisons.push_back(std::move(comparison));
+  return Refused{address, std::move(error)};
 }
 
 /// The batch is in the store, or could not be written: tells those who waited for it.
@@ -71,6 +96,7 @@ void Engine::end_batch(Lock& lock, const Result<void>& put, std::span<const Refu
   for (const NodeId node : being_written_.nodes) plan_.unpin(node);
   being_written_.results.clear();
   being_written_.nodes.clear();
+  being_written_.comparisons.clear();
   being_written_.bytes = 0;
   if (!write_error_ && !put) write_error_ = put.error();
   if (!write_error_ && !refused.empty()) write_error_ = refused.front().error;
@@ -113,7 +139,7 @@ Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::spa
 
 void Engine::start_flush(Completion<void>::Ptr completion) {
   Lock lock(mutex_);
-  const std::uint64_t batch = unwritten_.results.empty() ? batch_ - 1 : batch_;
+  const std::uint64_t batch = unwritten_.empty() ? batch_ - 1 : batch_;
   if (batch > written_ && !stopping_) {
     flush_waiters_.push_back({std::move(completion), batch});
     return wake();
@@ -126,7 +152,7 @@ void Engine::start_flush(Completion<void>::Ptr completion) {
 Result<void> Engine::flush() {
   const std::shared_ptr<Engine> self = shared_from_this();
   Lock lock(mutex_);
-  const std::uint64_t batch = unwritten_.results.empty() ? batch_ - 1 : batch_;
+  const std::uint64_t batch = unwritten_.empty() ? batch_ - 1 : batch_;
   while (written_ < batch) {
     if (write_results(lock)) continue;
     ++blocked_;

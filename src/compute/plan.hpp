@@ -194,8 +194,8 @@ class Plan {
     RequestId id = 0;
     NodeId target = none;
     std::uint32_t next_on_target = none;
-    std::uint32_t members = 0;  ///< Nodes it brought in; one more while it is open.
-    NodeId unexpanded = none;   ///< The stack of those, linked by `next`.
+    std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
+    NodeId unexpanded = none;    ///< The stack of those, linked by `next`.
     std::uint32_t ready = none;  ///< The queue of those, if there are any.
     std::array<std::uint32_t, 2> next_in_turn{none, none};
     Priority priority = Priority::normal;
@@ -282,7 +282,7 @@ class Plan {
   std::uint32_t picks_ = 0;
   std::size_t expansions_ = 0;
   std::size_t ready_ = 0;
-  std::size_t dropped_ = 0;  ///< Nodes that are kept by a queue alone.
+  std::size_t dropped_ = 0;    ///< Nodes that are kept by a queue alone.
   std::vector<NodeId> fresh_;  ///< Made ready by `complete`, and in no queue yet.
   std::vector<NodeId> orphans_;
   std::vector<NodeId> visit_;  ///< Of one call; kept for its memory.

@@ -158,8 +158,8 @@ void Plan::add_job(NodeId node, Batch& batch) {
   const auto number = static_cast<std::uint32_t>(batch.jobs.size());
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
   batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node],
-                        n.work.params == none ? &no_params : &params_[n.work.params], functions_[n.work.function].function, first,
-                        n.work.edge_count, n.work.verify_rate, n.reason});
+                        n.work.params == none ? &no_params : &params_[n.work.params],
+                        functions_[n.work.function].function, first, n.work.edge_count, n.work.verify_rate, n.reason});
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const NodeId input = edges_[n.work.first_edge + i].input;
     Node& below = nodes_[input];

@@ -48,6 +48,7 @@ class ResultCache {
   [[nodiscard]] std::size_t capacity() const noexcept { return budget_.limit(); }
   /// Bytes kept now: never above the capacity.
   [[nodiscard]] std::size_t bytes() const noexcept { return budget_.used(); }
+  [[nodiscard]] bool empty() const noexcept { return bytes() <= own_bytes_; }
   [[nodiscard]] CacheStats stats() const;
 
  private:

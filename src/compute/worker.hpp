@@ -16,6 +16,7 @@
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
+#include "compute/verification.hpp"
 
 namespace deriva::detail {
 
@@ -23,11 +24,12 @@ namespace deriva::detail {
 struct CoroutineRun {
   Plan::Job job{};
   RequestPtr owner{};
-  bool verify = false;
   std::chrono::steady_clock::time_point started{};
   std::vector<Blob> inputs{};
   std::stop_source stop{};
-  std::optional<Result<Blob>> first{};  ///< Of the two runs of a verification.
+  std::uint32_t executions = 1;
+  std::uint32_t ended = 0;
+  std::unique_ptr<Verification> verification{};  ///< If there are several.
 };
 
 /// What a thread that takes part in the work needs for itself; kept for its memory.
@@ -63,14 +65,16 @@ struct Worker {
     std::optional<Result<Blob>> result{};
     std::chrono::nanoseconds compute_time{0};
     std::shared_ptr<CoroutineRun> coroutine{};
+    std::unique_ptr<Verification> verification{};  ///< Once it was executed several times.
+    std::uint32_t executions = 1;
     bool measured = false;
-    bool verify = false;
+    bool share = false;    ///< The executions, with other threads.
     bool is_over = false;  ///< Not to be settled: a coroutine that has started, or what nobody wanted.
   };
   Plan::Batch batch;
   std::vector<Ran> ran;
   std::vector<std::pair<NodeId, Blob>> loaded;  ///< Inputs from the store that others want, too.
-  bool reread = false;  ///< Whether anything was read for the batch.
+  bool reread = false;                          ///< Whether anything was read for the batch.
   std::uint32_t calls = 0;
   Clock::time_point now{};
 };

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <deriva/compute/verify.hpp>
+
 namespace deriva {
 
 /// A limit for the functions that name it in `FunctionOptions::resource`.
@@ -34,6 +36,8 @@ struct ExecutorOptions {
   std::size_t flush_results = 4'096;
   /// Bytes of unwritten results at which they are written, likewise. More: fewer flushes, more memory.
   std::size_t flush_bytes = std::size_t{16} << 20U;
+  /// For requests that do not say: `MaterializeOptions::verify`.
+  Verify verify = Verify::off();
   /// Chooses what `Verify::sampled` runs twice. Nothing: another choice for every executor.
   std::optional<std::uint64_t> verify_seed;
 };

@@ -68,8 +68,9 @@ enum class FailurePolicy : std::uint8_t {
 
 /// What a request may say beside its address.
 struct MaterializeOptions {
-  /// Applies to what this request starts, and to what others have planned and not yet begun.
-  Verify verify = Verify::off();
+  /// Applies to what this request starts, and to what others have planned and not yet begun. Nothing:
+  /// `ExecutorOptions::verify`.
+  std::optional<Verify> verify;
 
   Priority priority = Priority::normal;
   FailurePolicy on_failure = FailurePolicy::fail_fast;

@@ -27,19 +27,20 @@ MaterializeOptions with(Verify verify, Outcome* outcome = nullptr) {
 
 struct VerifyFixture : ComputeFixture {
   VerifyFixture() {
-    add("wavers", [this](std::span<const Blob>, const Params&) {
-      return Blob::copy_of("run " + std::to_string(runs("wavers")));
-    });
+    add("wavers",
+        [this](std::span<const Blob>, const Params&) { return Blob::copy_of("run " + std::to_string(++wavered)); });
     add_async("wavers_async", [this](std::vector<Blob>, Params, Context&) -> boost::asio::awaitable<Blob> {
-      co_return Blob::copy_of("run " + std::to_string(runs("wavers_async")));
+      co_return Blob::copy_of("run " + std::to_string(++wavered));
     });
     add_async("steady_async",
               [](std::vector<Blob> inputs, Params, Context&) -> boost::asio::awaitable<Blob> { co_return inputs[0]; });
     add("fails_once", [this](std::span<const Blob>, const Params&) {
-      if (runs("fails_once") % 2 == 1) throw 1;
+      if (++attempts % 2 == 1) throw 1;
       return Blob::copy_of("fine");
     });
   }
+  std::atomic<int> wavered{0};
+  std::atomic<int> attempts{0};
 };
 
 #define DERIVA_EVERY_EXECUTOR OnPool<1>, OnPool<3>, OnThisThread

@@ -1,0 +1,85 @@
+// Functions that are executed more than once.
+#include <algorithm>
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+
+void Engine::verify_here(const Plan::Job& job, std::span<const Blob> inputs, Worker::Ran& ran) const {
+  ran.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
+  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, inputs));
+  ran.result.emplace(ran.verification->result());
+}
+
+/// Offers the executions to idle threads, and begins itself what nobody else has begun. If another thread is still at
+/// it at the end, that one settles the job.
+void Engine::verify_shared(const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran) {
+  const auto shared = std::make_shared<SharedVerification>();
+  shared->job = job;
+  shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
+  shared->unbegun = ran.executions;
+  Lock lock(mutex_);
+  shared->owner = request_of(job.owner);
+  verifications_.push_back(shared);
+  wake();
+  while (shared->unbegun > 0) execute_shared(lock, *shared);
+  if (shared->running > 0) {
+    ran.is_over = true;
+    return;
+  }
+  lock.unlock();
+  ran.verification = judge(*shared);
+  ran.result.emplace(ran.verification->result());
+}
+
+/// One execution of a function that another thread verifies.
+bool Engine::help_verify(Lock& lock, Worker& worker) {
+  if (verifications_.empty()) return false;
+  const std::shared_ptr<SharedVerification> shared = verifications_.front();
+  ++busy_;
+  execute_shared(lock, *shared);
+  if (shared->running == 0 && shared->unbegun == 0) {
+    lock.unlock();
+    const std::unique_ptr<Verification> verification = judge(*shared);
+    const Result<Blob> result = verification->result();
+    worker.now = Clock::now();
+    lock.lock();
+    if (result && shared->owner && shared->owner->options.on_computed) {
+      announce(lock, shared->owner, shared->job, *result, shared->compute_time, true);
+    }
+    --busy_;
+    observe(*shared->job.function, shared->compute_time);
+    const bool is_over = !shared->owner || shared->owner->over;
+    settle_one(is_over ? nullptr : shared->owner, shared->job, result, shared->compute_time, verification.get());
+    stop_abandoned(lock);
+    if (shared->owner) report_progress(lock, shared->owner);
+    deliver(lock);
+  } else {
+    --busy_;
+  }
+  return true;
+}
+
+void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
+  ++shared.running;
+  if (--shared.unbegun == 0) {
+    std::erase_if(verifications_, [&](const auto& offered) { return offered.get() == &shared; });
+  }
+  lock.unlock();
+  const Clock::time_point start = Clock::now();
+  Result<Blob> result = call(shared.job, shared.inputs);
+  const Clock::duration time = Clock::now() - start;
+  lock.lock();
+  --shared.running;
+  shared.ended.push_back(std::move(result));
+  shared.compute_time = time;
+}
+
+std::unique_ptr<Verification> Engine::judge(SharedVerification& shared) const {
+  auto verification = std::make_unique<Verification>(*shared.job.address, shared.job.function->id, verify_seed_);
+  for (Result<Blob>& result : shared.ended) verification->add(std::move(result));
+  return verification;
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <deriva/compute/verify.hpp>
+#include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/recipe.hpp>
+#include <deriva/store/ledger.hpp>
+
+#include "compute/function_table.hpp"
+#include "compute/plan.hpp"
+#include "compute/request.hpp"
+
+namespace deriva::detail {
+
+/// What several executions of one recipe with the same inputs come to. Each is compared with the first.
+class Verification {
+ public:
+  /// The address and the function outlive this.
+  Verification(const Address& address, const FunctionId& function, std::uint64_t seed) noexcept
+      : address_(&address), function_(&function), seed_(seed) {}
+
+  void add(Result<Blob> execution);
+
+  /// The value of the first execution; `Errc::not_deterministic` if another one differs from it in its bytes or in
+  /// whether it failed; if all failed: the first error, with the message of the second. Requires: an execution.
+  [[nodiscard]] Result<Blob> result() const { return error_ ? Result<Blob>(*error_) : *first_; }
+  /// For the ledger.
+  [[nodiscard]] std::vector<Comparison>& comparisons() noexcept { return comparisons_; }
+
+ private:
+  const Address* address_;
+  const FunctionId* function_;
+  std::uint64_t seed_;
+  std::optional<Result<Blob>> first_;
+  std::optional<Error> error_;
+  bool is_violated_ = false;
+  std::vector<Comparison> comparisons_;
+};
+
+/// What a plan carries for what a request asks for: a rate of up to 1 for two executions, or from 2 on the number of
+/// executions.
+[[nodiscard]] constexpr double verify_rate(const Verify& verify) noexcept {
+  return verify.executions() > 2 ? static_cast<double>(verify.executions()) : verify.rate();
+}
+/// How often a job is executed once it is chosen.
+[[nodiscard]] constexpr std::uint32_t executions_of(float verify_rate) noexcept {
+  return verify_rate < 2 ? 2 : static_cast<std::uint32_t>(verify_rate);
+}
+
+/// A plain function whose executions are shared out to idle threads. Whoever ends last settles the job.
+struct SharedVerification {
+  Plan::Job job{};
+  RequestPtr owner{};
+  std::vector<Blob> inputs{};
+  // Under the engine's mutex:
+  std::uint32_t unbegun = 0;  ///< Executions that anybody may begin.
+  std::uint32_t running = 0;
+  std::vector<Result<Blob>> ended{};
+  std::chrono::nanoseconds compute_time{0};  ///< Of one of them.
+};
+
+}  // namespace deriva::detail
