@@ -13,10 +13,10 @@
 namespace bench {
 namespace {
 
-constexpr std::size_t batch = 100;
-constexpr std::size_t batches = 50'000;
-constexpr int most_rounds = 40;
-constexpr std::size_t enough_spans = 10'000;
+constexpr std::size_t batch = 500;
+constexpr std::size_t batches = 20'000;
+constexpr int most_rounds = 100;
+constexpr std::size_t enough_spans = 1'000;
 
 struct Span {
   std::int64_t begin;

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+
+#include <deriva/core/blob.hpp>
+
+#include "executor/work_graph.hpp"
+
+namespace bench {
+
+/// A graph and the work of each node: the same for all contenders, with a count of what was really done.
+class Job {
+ public:
+  Job(const WorkGraph& graph, const Work& work) : graph_(graph), expected_(graph.expected()), work_(work) {}
+
+  [[nodiscard]] const WorkGraph& graph() const noexcept { return graph_; }
+
+  /// A node's function on numbers. `sum`: of its inputs.
+  std::uint64_t run(std::uint64_t sum) const noexcept {
+    calls_.fetch_add(1, std::memory_order_relaxed);
+    work_();
+    return sum + 1;
+  }
+  /// The same on blobs of eight bytes.
+  deriva::Blob run(std::span<const deriva::Blob> inputs) const;
+
+  /// To be called when the last node has its value: throws unless it is the right one and every node ran once.
+  void check(const std::string& contender, std::uint64_t value);
+
+ private:
+  const WorkGraph& graph_;
+  const std::uint64_t expected_;
+  const Work work_;
+  alignas(64) mutable std::atomic<std::uint64_t> calls_{0};
+};
+
+[[nodiscard]] std::uint64_t number_in(const deriva::Blob& blob);
+
+/// Computes a job once, with so many threads; returns the time in ns.
+using Turn = std::function<double(Job& job, std::size_t threads)>;
+
+/// oneTBB's flow graph: built, run and destroyed, with a node for each node. It keeps values in an array, and knows
+/// neither addresses nor memory of earlier runs. Empty if the benchmarks were built without it.
+[[nodiscard]] Turn tbb_turn();
+
+/// The obvious design: a coroutine for each node, spawned on a thread pool, that awaits its inputs, and a map with a
+/// mutex from addresses to flights.
+[[nodiscard]] Turn obvious_turn();
+
+}  // namespace bench
