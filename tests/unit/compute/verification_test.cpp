@@ -56,7 +56,7 @@ TEST_CASE("verification: the error has the digests, the sizes and the first byte
 TEST_CASE("verification: a prefix differs from what it begins") {
   Verification verification = of({value("abc"), value("ab")});
   REQUIRE(verification.comparisons().front().first_difference == 2);
-  REQUIRE_FALSE(verification.result());
+  REQUIRE_FALSE(verification.result().has_value());
 }
 
 TEST_CASE("verification: a value and a failure are a violation, in either order") {
