@@ -69,13 +69,17 @@ class Contest::Contender {
   /// A slice of the durable inserts.
   void commit(const std::string& measure, std::size_t batch, std::size_t first, std::size_t count) {
     if (!kind_.on_disk) return;
+    const std::uint64_t written = written_bytes();
     commit_time_ += nanoseconds([&] {
       in_batches(workload_.entries(first, count), batch, [&](std::span<const Entry> part) { engine_->insert(part); });
     });
+    commit_bytes_ += written_bytes() - written;
     commit_count_ += count;
     if (++commit_slices_ < slices) return;
     add(measure, rate(commit_count_, commit_time_));
+    add(measure + " written", static_cast<double>(commit_bytes_) / static_cast<double>(commit_count_));
     commit_time_ = 0;
+    commit_bytes_ = 0;
     commit_count_ = commit_slices_ = 0;
   }
 
@@ -111,13 +115,14 @@ class Contest::Contender {
       require(nodes > 0 && nodes == expected, kind_.name + " visited another number of nodes: " + name);
     };
     const Address middle = workload_.entries()[sizes_.fill / 2].first;
-    measure(engine_->orders_all() ? "order" : "part of the order", [&] { return engine_->topological_order(); });
+    measure("order", [&] { return engine_->topological_order(); });
     measure("hub", [&] { return engine_->transitive_dependents(workload_.hub()); });
     measure("middle", [&] { return engine_->transitive_dependents(middle); });
   }
 
   void open() {
-    if (kind_.on_disk) added_ += fill_tail(*engine_, workload_.entries(sizes_.total() - sizes_.tail, sizes_.tail));
+    if (kind_.on_disk)
+      static_cast<void>(fill_tail(*engine_, workload_.entries(sizes_.total() - sizes_.tail, sizes_.tail)));
     engine_.reset();
     const Entry& question = workload_.entries()[sizes_.fill / 2];
     const Cold cold = open_cold(kind_, disk_.path() / "graph", question, workload_.hub());
@@ -130,9 +135,7 @@ class Contest::Contender {
   void remove() {
     if (!kind_.on_disk) return;
     engine_ = kind_.open(disk_.path() / "graph", Commits::durable);
-    std::vector<Address> keys;
-    const std::size_t present = sizes_.total() - sizes_.tail + added_;
-    for (std::size_t i = 0; i < sizes_.fill / 10; ++i) keys.push_back(workload_.entries()[present - 1 - i].first);
+    const std::vector<Address> keys = workload_.unneeded(sizes_.total() - sizes_.tail, sizes_.fill / 10);
     add("remove", rate(keys.size(), nanoseconds([&] { engine_->remove(keys); })));
     engine_.reset();
   }
@@ -149,9 +152,9 @@ class Contest::Contender {
   Samples& samples_;
   std::unique_ptr<Engine> engine_;
   double commit_time_ = 0;
+  std::uint64_t commit_bytes_ = 0;
   std::size_t commit_count_ = 0;
   std::size_t commit_slices_ = 0;
-  std::size_t added_ = 0;
 };
 
 Contest::Contest(const Options& options, std::vector<EngineKind> kinds, std::size_t recipes)

@@ -26,9 +26,10 @@ struct Sizes {
 };
 
 /// What engines measured, under these names: "fill", "sync1", "sync100", "sync10k", "remove" (recipes per second),
+/// "sync1 written" and so on (bytes handed to the system per recipe),
 /// "p99/median" (of the fill's commits), "file", "live", "compacted" (bytes per recipe), "open" (a new process that
-/// opens and asks once), "inputs", "dependents" (ns), "order", "hub", "middle" (nodes per second; "part of the order"
-/// if the engine has no order of all), "private", "private after walks", "mapped" (bytes).
+/// opens and asks once), "inputs", "dependents" (ns), "order", "hub", "middle" (nodes per second), "private",
+/// "private after walks", "mapped" (bytes).
 class Contest {
  public:
   Contest(const Options& options, std::vector<EngineKind> kinds, std::size_t recipes);

@@ -1,6 +1,4 @@
 #include <stdexcept>
-#include <type_traits>
-#include <utility>
 
 #include <deriva/dag/persistent_dag.hpp>
 #include <deriva/storage/environment.hpp>
@@ -27,81 +25,10 @@ struct Counter {
   std::byte seen{};
 };
 
-// What a layout of the graph may or may not offer beside the contract.
-
-template <class Options>
-Options without_cache() {
-  Options options;
-  if constexpr (requires { options.lru_entries; }) options.lru_entries = 0;
-  return options;
-}
-
-template <class Dag>
-concept VisitsAll = requires(const Dag& dag, Counter& counter) {
-  dag.for_each(counter);
-};
-
-template <class Dag>
-void visit_all(const Dag& dag, const Address& last, Counter& counter) {
-  if constexpr (VisitsAll<Dag>) {
-    dag.for_each(counter).value();
-  } else {
-    dag.for_each_in_order(last, counter).value();
-  }
-}
-
-template <class Dag>
-void visit_transitive(const Dag& dag, const Address& key, Counter& counter) {
-  if constexpr (requires { dag.for_each_transitive_dependent(key, counter); }) {
-    dag.for_each_transitive_dependent(key, counter).value();
-  } else {
-    for (const Address& dependent : dag.transitive_dependents(key).value()) counter(dependent);
-  }
-}
-
-template <class Dag>
-std::size_t remove_all(Environment& environment, Dag& dag, std::span<const Address> keys) {
-  if constexpr (requires { dag.remove_many(keys); }) {
-    return dag.remove_many(keys).value();
-  } else {
-    return environment
-        .write([&](deriva::WriteTransaction& transaction) -> deriva::Result<std::size_t> {
-          std::size_t removed = 0;
-          for (const Address& key : keys) {
-            const deriva::Result<bool> one = dag.remove(transaction, key);
-            if (!one) return one.error();
-            removed += *one ? 1U : 0U;
-          }
-          return removed;
-        })
-        .value();
-  }
-}
-
-template <class Dag>
-std::optional<std::size_t> tail_of(const Dag& dag) {
-  if constexpr (requires { dag.stats().value().tail; }) {
-    return dag.stats().value().tail;
-  } else {
-    return std::nullopt;
-  }
-}
-
-template <class Dag>
-bool compact_graph(Dag& dag) {
-  if constexpr (requires { dag.compact().value(); }) {
-    dag.compact().value();
-    return true;
-  } else {
-    return false;
-  }
-}
-
 class DerivaEngine final : public Engine {
  public:
   DerivaEngine(const fs::path& directory, Commits commits)
-      : environment_(open(directory, commits)),
-        dag_(PersistentDag<>::open(environment_, without_cache<deriva::PersistentDagOptions>()).value()) {}
+      : environment_(open(directory, commits)), dag_(PersistentDag<>::open(environment_, without_lists()).value()) {}
 
   void insert(std::span<const Entry> entries) override {
     std::size_t added = 0;
@@ -111,7 +38,6 @@ class DerivaEngine final : public Engine {
       added = dag_.insert_many(entries).value();
     }
     if (added != entries.size()) throw std::runtime_error("deriva: entries were there already");
-    last_ = entries.back().first;
   }
 
   std::size_t inputs(const Address& key) override { return dag_.inputs(key).value().value().size(); }
@@ -120,24 +46,22 @@ class DerivaEngine final : public Engine {
 
   std::size_t topological_order() override {
     Counter counter;
-    visit_all(dag_, last_, counter);
+    dag_.for_each(counter).value();
     return counter.count;
   }
 
-  [[nodiscard]] bool orders_all() const override { return VisitsAll<PersistentDag<>>; }
-
   std::size_t transitive_dependents(const Address& key) override {
     Counter counter;
-    visit_transitive(dag_, key, counter);
+    dag_.for_each_transitive_dependent(key, counter).value();
     return counter.count;
   }
 
   void remove(std::span<const Address> keys) override {
-    if (remove_all(environment_, dag_, keys) != keys.size()) throw std::runtime_error("deriva: entries were not there");
+    if (dag_.remove_many(keys).value() != keys.size()) throw std::runtime_error("deriva: entries were not there");
   }
 
-  std::optional<std::size_t> tail() override { return tail_of(dag_); }
-  bool compact() override { return compact_graph(dag_); }
+  std::optional<std::size_t> tail() override { return dag_.stats().value().tail; }
+  bool compact() override { return dag_.compact().has_value(); }
 
  private:
   static Environment open(const fs::path& directory, Commits commits) {
@@ -145,10 +69,14 @@ class DerivaEngine final : public Engine {
     options.durability = commits == Commits::durable ? deriva::Durability::sync : deriva::Durability::relaxed;
     return Environment::open(directory, options).value();
   }
+  static deriva::PersistentDagOptions without_lists() {
+    deriva::PersistentDagOptions options;
+    options.lru_entries = 0;
+    return options;
+  }
 
   Environment environment_;
   PersistentDag<> dag_;
-  Address last_;
 };
 
 class RawEngine final : public Engine {

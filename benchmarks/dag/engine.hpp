@@ -29,7 +29,7 @@ class Engine {
   virtual void insert(std::span<const Entry> entries) = 0;
   /// How many inputs the key has, all of them read.
   virtual std::size_t inputs(const deriva::Address& key) = 0;
-  /// Removes entries that nothing else depends on, in one transaction, given dependents first.
+  /// Removes entries that nothing depends on, in one transaction.
   virtual void remove(std::span<const deriva::Address> keys) = 0;
 
   // Not of raw LMDB, which has one direction only
@@ -37,8 +37,6 @@ class Engine {
   virtual std::size_t dependents(const deriva::Address& key);
   /// Visits every recipe, dependencies first; returns how many it visited.
   virtual std::size_t topological_order();
-  /// Whether `topological_order` really visits every recipe, not only those below the newest one.
-  [[nodiscard]] virtual bool orders_all() const { return true; }
   /// Visits all that depends on the key; returns how many it visited.
   virtual std::size_t transitive_dependents(const deriva::Address& key);
 

@@ -4,6 +4,9 @@
 #include <array>
 #include <cstring>
 #include <random>
+#include <stdexcept>
+
+#include <boost/unordered/unordered_flat_set.hpp>
 
 namespace bench {
 
@@ -78,6 +81,19 @@ class Workload::Maker {
 };
 
 Workload::Workload(const Options& options) { Maker(*this, options).make(); }
+
+std::vector<Address> Workload::unneeded(std::size_t end, std::size_t count) const {
+  const boost::unordered_flat_set<Address, std::hash<Address>> needed(inputs_.begin(), inputs_.end());
+  std::vector<Address> out;
+  for (const Entry& entry : entries(0, end)) {
+    if (!needed.contains(entry.first)) out.push_back(entry.first);
+  }
+  if (out.size() < count) throw std::logic_error("the workload has too few entries that nothing depends on");
+  std::mt19937_64 random(23);
+  std::shuffle(out.begin(), out.end(), random);
+  out.resize(count);
+  return out;
+}
 
 std::vector<Entry> Workload::shuffled(std::size_t window) const {
   std::vector<Entry> out = entries_;

@@ -37,6 +37,8 @@ class Workload {
   [[nodiscard]] std::size_t edges() const noexcept { return inputs_.size(); }
   /// Recipes and leaves.
   [[nodiscard]] std::size_t nodes() const noexcept { return entries_.size() + leaves_.size(); }
+  /// So many entries that no other one depends on, from all over the first `end` ones, in random order.
+  [[nodiscard]] std::vector<deriva::Address> unneeded(std::size_t end, std::size_t count) const;
   /// The entries, each moved by less than `window` places: inputs come after what depends on them.
   [[nodiscard]] std::vector<Entry> shuffled(std::size_t window) const;
 

@@ -107,4 +107,14 @@ std::uint64_t private_memory() { return smaps("Anonymous:"); }
 
 std::uint64_t mapped_memory() { return smaps("Rss:") - smaps("Anonymous:"); }
 
+std::uint64_t written_bytes() {
+  std::ifstream file("/proc/self/io");
+  for (std::string name; file >> name;) {
+    std::uint64_t value = 0;
+    file >> value;
+    if (name == "wchar:") return value;
+  }
+  throw std::runtime_error("/proc/self/io does not tell");
+}
+
 }  // namespace bench

@@ -35,5 +35,7 @@ void copy_flushed(const std::filesystem::path& from, const std::filesystem::path
 [[nodiscard]] std::uint64_t private_memory();
 /// Pages of files and of shared memory that are mapped and present, in bytes.
 [[nodiscard]] std::uint64_t mapped_memory();
+/// Bytes that this process has handed to the system to be written so far, to whatever file.
+[[nodiscard]] std::uint64_t written_bytes();
 
 }  // namespace bench

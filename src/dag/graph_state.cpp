@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "storage/environment_impl.hpp"
+#include "storage/posix.hpp"
 
 namespace deriva::detail::graph {
 
@@ -103,8 +103,10 @@ void write_open_block(WriteTransaction& transaction, const GraphTables& tables, 
 }
 
 std::uint64_t random_bits() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32U | device();
+  std::uint64_t bits = 0;
+  const Result<void> done = random_bytes(std::as_writable_bytes(std::span(&bits, 1)));
+  if (!done) throw Failure{done.error()};
+  return bits;
 }
 
 }  // namespace deriva::detail::graph

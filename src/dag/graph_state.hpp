@@ -93,7 +93,8 @@ void write_state(WriteTransaction& transaction, const GraphTables& tables, Graph
 /// The block that is not full: it lies apart, so that a small commit changes nothing of `nodes`. `keys`: of its nodes.
 void write_open_block(WriteTransaction& transaction, const GraphTables& tables, BytesView keys, const Block& block);
 
-/// 64 random bits for stamps, generations and seeds.
+/// 64 random bits for stamps, generations and seeds. One call of the system: a `std::random_device` would cost more
+/// than the rest of a small commit.
 std::uint64_t random_bits();
 
 }  // namespace deriva::detail::graph

@@ -98,6 +98,10 @@ void GraphView::update_tail() {
   const bool extends = session_.tail_generation == state().generation && session_.tail_epoch == state().tail_epoch &&
                        tail.first() == state().merged && tail.end() <= state().next;
   if (!extends) {
+    // Not as long a tail as a damaged state may say.
+    if (table_size(transaction_, tables().nodes).entries != 2 * std::uint64_t{state().next / shape_.nodes()}) {
+      throw_corrupted("the log is not as long as its state says");
+    }
     tail.reset(state().merged);
     session_.tail_generation = state().generation;
     session_.tail_epoch = state().tail_epoch;

@@ -76,6 +76,9 @@ class GraphView {
 
   MDB_txn* transaction() const noexcept { return transaction_; }
   const GraphState& state() const noexcept { return session_.state; }
+  /// Whether the transaction is one that cannot write: then all that it sees lies in the map.
+  bool only_reads() const noexcept { return staging_ == nullptr; }
+  const GraphTables& names() const noexcept { return tables_; }
   const TableSet& tables() const noexcept { return tables_.of(session_.state); }
   const BlockShape& shape() const noexcept { return shape_; }
 

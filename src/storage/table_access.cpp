@@ -102,6 +102,14 @@ TableSize table_size(MDB_txn* transaction, MDB_dbi table) {
           stat.ms_entries};
 }
 
+std::uint64_t page_size(MDB_txn* transaction) {
+  MDB_stat stat{};
+  if (const int code = mdb_env_stat(mdb_txn_env(transaction), &stat); code != MDB_SUCCESS) {
+    fail(code, "reading the graph");
+  }
+  return stat.ms_psize;
+}
+
 Cursor::Cursor(MDB_txn* transaction, MDB_dbi table) {
   MDB_cursor* cursor = nullptr;
   if (const int code = mdb_cursor_open(transaction, table, &cursor); code != MDB_SUCCESS) {

@@ -55,6 +55,8 @@ struct TableSize {
 };
 [[nodiscard]] TableSize table_size(MDB_txn* transaction, MDB_dbi table);
 
+[[nodiscard]] std::uint64_t page_size(MDB_txn* transaction);
+
 /// A position in a table. May be kept and bound to another transaction, but not to one that writes.
 class Cursor {
  public:

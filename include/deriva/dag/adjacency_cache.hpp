@@ -33,9 +33,9 @@ namespace detail {
 /// it (the counter only grows, so all between two such snapshots do). Hence:
 /// - A query uses and adds lists only when its snapshot is in that range. If it is not, it reads the counter and calls
 ///   `observe`: a newer state replaces the one held, an older one is answered from the tables.
-/// - `publish`, after a commit, moves to the next state by applying the change that led there. Changes may be published
-///   out of order, after a query has seen their state, or not at all (another process, another handle): a state that
-///   cannot be reached change by change empties the cache.
+/// - `publish`, after a commit that inserted one entry, moves to the next state. Entries may be published out of order,
+///   after a query has seen their state, or not at all (another change, process or handle): a state that cannot be
+///   reached entry by entry empties the cache.
 /// Thread safety: all members.
 template <DagKey Key>
 class AdjacencyCache {
@@ -43,16 +43,14 @@ class AdjacencyCache {
   enum class Direction : std::uint8_t { inputs, dependents };
   /// Nothing: the key has no entry (inputs only).
   using List = std::optional<std::vector<Key>>;
-  struct Edit {
-    bool inserted;  ///< else removed
+  struct Entry {
     Key key;
     std::vector<Key> inputs;
   };
-  using Change = std::vector<Edit>;
 
   /// Longer lists stay on disk: one of them would cost more than all the others.
   static constexpr std::size_t longest_list = 1'024;
-  /// Changes that wait for an earlier one to be published.
+  /// Entries that wait for an earlier one to be published.
   static constexpr std::size_t most_waiting = 64;
 
   /// Holds up to `capacity` lists.
@@ -83,7 +81,7 @@ class AdjacencyCache {
     const auto found = in_range(transaction) ? index.find(key) : index.end();
     if (found == index.end()) return ++stats_.misses, std::nullopt;
     ++stats_.hits;
-    entries_.splice(entries_.begin(), entries_, found->second);
+    lists_.splice(lists_.begin(), lists_, found->second);
     return found->second->list;
   }
 
@@ -93,12 +91,12 @@ class AdjacencyCache {
     if (in_range(transaction) && !too_long(list)) or_empty([&] { put(direction, key, list); });
   }
 
-  /// A commit of this process led to state `sequence` by `change`.
-  void publish(std::uint64_t sequence, Change change) {
+  /// A commit of this process led to state `sequence` by inserting `entry`.
+  void publish(std::uint64_t sequence, Entry entry) {
     const std::lock_guard lock(mutex_);
     if (sequence <= sequence_) return;
     or_empty([&] {
-      waiting_.insert_or_assign(sequence, std::move(change));
+      waiting_.insert_or_assign(sequence, std::move(entry));
       apply_waiting(sequence);
       if (waiting_.size() > most_waiting) waiting_.erase(waiting_.begin());
     });
@@ -107,18 +105,18 @@ class AdjacencyCache {
   AdjacencyStats stats() const {
     const std::lock_guard lock(mutex_);
     AdjacencyStats stats = stats_;
-    stats.entries = entries_.size();
+    stats.entries = lists_.size();
     return stats;
   }
 
  private:
-  struct Entry {
+  struct Held {
     Direction direction;
     Key key;
     List list;
   };
-  using Entries = std::list<Entry>;
-  using Index = boost::unordered_flat_map<Key, typename Entries::iterator, KeyHash<Key>>;
+  using Lists = std::list<Held>;
+  using Index = boost::unordered_flat_map<Key, typename Lists::iterator, KeyHash<Key>>;
 
   Index& index_of(Direction direction) { return indexes_[static_cast<std::size_t>(direction)]; }
   bool in_range(std::uint64_t transaction) const {
@@ -141,7 +139,7 @@ class AdjacencyCache {
 
   void clear_lists() noexcept {
     for (Index& index : indexes_) index.clear();
-    entries_.clear();
+    lists_.clear();
   }
 
   void advance_to(std::uint64_t sequence) {
@@ -154,43 +152,39 @@ class AdjacencyCache {
   void apply_waiting(std::uint64_t up_to) {
     for (auto next = waiting_.begin(); next != waiting_.end() && next->first == sequence_ + 1 && sequence_ < up_to;
          next = waiting_.erase(next)) {
-      for (const Edit& edit : next->second) apply(edit);
+      apply(next->second);
       ++sequence_;
       first_ = last_ = 0;
     }
   }
 
-  void apply(const Edit& edit) {
-    if (edit.inserted) {
-      put(Direction::inputs, edit.key, edit.inputs);
-    } else {
-      drop(Direction::inputs, edit.key);
-    }
+  void apply(const Entry& entry) {
+    put(Direction::inputs, entry.key, entry.inputs);
     // Where the key stands among the dependents of its inputs only the tables know.
-    for (const Key& input : edit.inputs) drop(Direction::dependents, input);
+    for (const Key& input : entry.inputs) drop(Direction::dependents, input);
   }
 
   void put(Direction direction, const Key& key, List list) {
     drop(direction, key);
     if (capacity_ == 0 || too_long(list)) return;
-    if (entries_.size() == capacity_) drop(entries_.back().direction, Key(entries_.back().key));
-    entries_.push_front({direction, key, std::move(list)});
-    index_of(direction).emplace(key, entries_.begin());
+    if (lists_.size() == capacity_) drop(lists_.back().direction, Key(lists_.back().key));
+    lists_.push_front({direction, key, std::move(list)});
+    index_of(direction).emplace(key, lists_.begin());
   }
 
   void drop(Direction direction, const Key& key) {
     Index& index = index_of(direction);
     const auto found = index.find(key);
     if (found == index.end()) return;
-    entries_.erase(found->second);
+    lists_.erase(found->second);
     index.erase(found);
   }
 
   const std::size_t capacity_;
   mutable std::mutex mutex_;
-  Entries entries_;  // most recently used first
+  Lists lists_;  // most recently used first
   std::array<Index, 2> indexes_;
-  std::map<std::uint64_t, Change> waiting_;  // by the state that they lead to
+  std::map<std::uint64_t, Entry> waiting_;  // by the state that they lead to
   std::uint64_t sequence_ = 0;
   std::uint64_t first_ = 0;  // 0: no snapshot known
   std::uint64_t last_ = 0;

@@ -11,6 +11,7 @@
 #include <deriva/dag/dag_stats.hpp>
 #include <deriva/dag/dag_view.hpp>
 #include <deriva/dag/detail/graph_engine.hpp>
+#include <deriva/dag/detail/large_memory.hpp>
 
 namespace deriva {
 
@@ -111,7 +112,10 @@ class DagSnapshot {
   template <class Ask>
   static Result<std::vector<Key>> collect(Ask&& ask) {
     std::vector<Key> keys;
-    auto expect = [&keys](std::size_t count) { keys.reserve(count); };
+    auto expect = [&keys](std::size_t count) {
+      keys.reserve(count);
+      detail::expect_writes(keys.data(), keys.capacity() * sizeof(Key));
+    };
     auto add = adder(keys);
     if (const Result<void> asked = ask(expect, add); !asked) return asked.error();
     return keys;

@@ -33,8 +33,9 @@ struct PersistentDagOptions {
 
   // Performance
   /// Lists of inputs or dependents to keep in memory for `inputs(key)` and `direct_dependents(key)`, of up to 1,024
-  /// keys each; 0 keeps none. `insert` writes through to them, every other change empties them.
-  std::size_t lru_entries = 1'000;
+  /// keys each; `insert` writes through to them, every other change empties them. None by default: the tables answer
+  /// as quickly, and without a lock (docs/dag-layout.md).
+  std::size_t lru_entries = 0;
   /// Nodes that commits may leave in the log only. More: commits write less; opening reads more, and every thread that
   /// asks keeps about 60 bytes for each.
   std::uint32_t tail_nodes = 2'048;
@@ -306,7 +307,7 @@ Result<bool> PersistentDag<Key>::insert(const Key& key, std::span<const Key> inp
     return inserted;
   });
   if (is_new && *is_new && sequence != 0) {
-    cache_->publish(sequence, {{true, key, std::vector<Key>(inputs.begin(), inputs.end())}});
+    cache_->publish(sequence, {key, std::vector<Key>(inputs.begin(), inputs.end())});
   }
   return is_new;
 }

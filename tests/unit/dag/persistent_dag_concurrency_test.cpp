@@ -238,7 +238,9 @@ TEST_CASE("an insert of another process is missed by the lists in memory", "[dag
   OtherProcess other(directory);
   REQUIRE(other.insert(10));  // opens the graph there; from here on both have it
   deriva::Environment environment = deriva::test::open_environment(directory);
-  Dag dag = Dag::open(environment).value();
+  deriva::PersistentDagOptions options;
+  options.lru_entries = 1'000;
+  Dag dag = Dag::open(environment, options).value();
   std::vector<Key8> expected = {10};
   for (Key8 round = 0; round < 20; ++round) {
     REQUIRE(dag.direct_dependents(1).value() == expected);
