@@ -46,6 +46,7 @@
 #include <deriva/compute/verify.hpp>
 
 #include <deriva/observe/chrome_trace.hpp>
+#include <deriva/observe/explain.hpp>
 #include <deriva/observe/inputs_of.hpp>
 #include <deriva/observe/log.hpp>
 #include <deriva/observe/metric_family.hpp>
@@ -57,3 +58,4 @@
 #include <deriva/observe/remaining_time.hpp>
 #include <deriva/observe/report.hpp>
 #include <deriva/observe/span.hpp>
+#include <deriva/observe/usdt.hpp>

@@ -74,7 +74,9 @@ for (let i = 0, at = 0; i < drawn; i++) {
   start[i] = at / 1e6;
   took[i] = data.runs[i * 5 + 1] / 1e6;
 }
-const trackOf = i => data.runs[i * 5 + 2], functionOf = i => data.runs[i * 5 + 3], succeeded = i => data.runs[i * 5 + 4] === 0;
+const byName = data.tracks.map((name, i) => i).sort((a, b) => data.tracks[a].localeCompare(data.tracks[b], "en", {numeric: true}));
+const rowOf = byName.reduce((rows, track, i) => (rows[track] = i, rows), []);
+const trackOf = i => rowOf[data.runs[i * 5 + 2]], functionOf = i => data.runs[i * 5 + 3], succeeded = i => data.runs[i * 5 + 4] === 0;
 const critical = new Set(data.critical.map(c => c.run));
 const canvas = $("timeline"), pen = canvas.getContext("2d");
 const left = 92, row = data.tracks.length > 16 ? 18 : 26, gap = 4, axis = 24;
@@ -95,7 +97,7 @@ function draw() {
   const soft = css("--soft"), line = css("--line"), track = css("--track"), ink = css("--ink"), card = css("--card");
   const colours = data.functions.map((f, i) => css(colourOf[i])), bad = css("--bad");
   const unit = step(to - from);
-  data.tracks.forEach((name, i) => {
+  byName.map(track => data.tracks[track]).forEach((name, i) => {
     pen.fillStyle = track;
     pen.fillRect(left, axis + i * (row + gap), width - left, row);
     pen.fillStyle = soft;
@@ -105,7 +107,7 @@ function draw() {
     pen.fillStyle = line;
     pen.fillRect(xOf(t), axis - 6, 1, height);
     pen.fillStyle = soft;
-    if (xOf(t) < width - 30) pen.fillText(duration(t), xOf(t) + 3, 12);
+    if (xOf(t) < width - 30) pen.fillText(t === 0 ? "0" : duration(t), xOf(t) + 3, 12);
   }
   const last = new Int32Array(data.tracks.length).fill(-1), outlined = [];
   for (let i = 0; i < drawn; i++) {
@@ -227,7 +229,7 @@ if (data.critical.length) {
   const c = data.critical, last = c[c.length - 1], first = c[0];
   const span = last.start + last.duration - first.start, working = sum(c.map(one => one.duration));
   $("path-note").textContent = `${count(c.length)} functions, each waiting for the one before: ${duration(working)} of computing and ` +
-    `${duration(Math.max(span - working, 0))} of waiting. No number of threads makes it shorter; a faster function here does.`;
+    `${duration(Math.max(span - working, 0))} of waiting. More threads can only shorten the waiting; a faster function shortens the rest.`;
   const scale = Math.max(last.start + last.duration, 1e-9);
   for (const one of c.length > 2000 ? c.slice().sort((a, b) => b.duration - a.duration).slice(0, 2000) : c) {
     const bar = element("i");
@@ -260,7 +262,7 @@ bars("tiers", tiers.map(([name, hits, misses]) => [name, hits / (hits + misses),
   percent(hits / (hits + misses)) + " of " + count(hits + misses), "--good"]));
 if (!tiers.length) $("tiers").append(element("span", "Nothing was looked up.", "soft"));
 if (data.commits) {
-  $("tiers").parentNode.append(element("p", count(data.commits) + " commits, " + duration(data.flushed) + " waiting for the disk", "note"));
+  $("tiers").parentNode.append(element("p", count(data.commits) + (data.commits === 1 ? " commit, " : " commits, ") + duration(data.flushed) + " waiting for the disk", "note"));
 }
 const v = $("verification");
 if (!verified) v.append(element("span", "Nothing was verified.", "soft"));

@@ -46,7 +46,7 @@ std::vector<Step> run_of(std::mt19937& random, event::Time begin) {
     const bool late = i + 12 >= steps;
     step.function = late ? (i + 1 == steps ? 9 : 5 + i % 2) : std::min<std::size_t>(up_to(9), up_to(9));
     if (late && i > 0) step.inputs.push_back(i - 1);
-    for (std::size_t n = up_to(3); i > 300 && n > 0; --n) step.inputs.push_back(i - 100 - up_to(200));
+    for (std::size_t n = 1 + up_to(2); i > 300 && n > 0; --n) step.inputs.push_back(i - 100 - up_to(200));
     const double spread = std::exp(std::normal_distribution<double>(0, 0.5)(random));
     const auto took = std::chrono::microseconds(std::llround(kinds[step.function].milliseconds * spread * 1'000));
     event::Time ready = begin;
