@@ -50,6 +50,17 @@
 #include <deriva/compute/upgrade.hpp>
 #include <deriva/compute/verify.hpp>
 
+#include <deriva/observe/chrome_trace.hpp>
+#include <deriva/observe/explain.hpp>
+#include <deriva/observe/inputs_of.hpp>
+#include <deriva/observe/log.hpp>
 #include <deriva/observe/metric_family.hpp>
 #include <deriva/observe/metrics.hpp>
 #include <deriva/observe/open_metrics.hpp>
+#include <deriva/observe/otlp.hpp>
+#include <deriva/observe/progress.hpp>
+#include <deriva/observe/progress_printer.hpp>
+#include <deriva/observe/remaining_time.hpp>
+#include <deriva/observe/report.hpp>
+#include <deriva/observe/span.hpp>
+#include <deriva/observe/usdt.hpp>

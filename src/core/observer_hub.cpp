@@ -1,6 +1,7 @@
 #include <deriva/core/observer_hub.hpp>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <random>
 #include <shared_mutex>
 #include <thread>
 #include <utility>
@@ -28,6 +30,13 @@ constexpr std::size_t failures_kept = 16;
 
 /// The rings of this thread, one for each hub that it emits to, the last used one first.
 thread_local std::vector<std::shared_ptr<EventRing>> rings_of_this_thread;
+
+std::array<std::uint8_t, 16> random_bytes() {
+  std::random_device device;
+  std::array<std::uint8_t, 16> bytes{};
+  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(device());
+  return bytes;
+}
 
 }  // namespace
 
@@ -84,6 +93,8 @@ struct ObserverHub::Impl {
   bool running = false;  ///< The delivery thread will look at `observers` again.
   std::atomic<bool> hurry{false};
   std::thread worker;
+
+  const std::array<std::uint8_t, 16> trace_seed = random_bytes();  ///< Tells the traces of two hubs apart.
 
   mutable std::shared_mutex names_mutex;
   std::deque<std::string> names;
@@ -341,6 +352,19 @@ std::string_view ObserverHub::name(event::NameId id) const {
   const std::shared_lock lock(impl_->names_mutex);
   const auto index = static_cast<std::size_t>(id);
   return index == 0 || index > impl_->names.size() ? std::string_view() : impl_->names[index - 1];
+}
+
+TraceContext ObserverHub::context_of(event::RequestNumber request, const TraceContext& parent) const noexcept {
+  if (parent.valid()) return parent.child(request);
+  TraceContext root;
+  root.trace_id = impl_->trace_seed;
+  root.span_id.back() = 1;
+  const TraceContext high = root.child(2 * request);
+  const TraceContext low = root.child(2 * request + 1);
+  std::copy(high.span_id.begin(), high.span_id.end(), root.trace_id.begin());
+  std::copy(low.span_id.begin(), low.span_id.end(), root.trace_id.begin() + 8);
+  root.flags = 1;
+  return root.child(request);
 }
 
 // --- Facts

@@ -34,6 +34,23 @@ bool any_set(std::span<const std::uint8_t> bytes) {
 
 bool TraceContext::valid() const noexcept { return any_set(trace_id) && any_set(span_id); }
 
+TraceContext TraceContext::child(std::uint64_t number) const noexcept {
+  std::uint64_t mixed = number;
+  const auto mix = [&mixed](std::uint8_t byte) {
+    mixed = (mixed ^ byte) * 0xff51afd7ed558ccdU;
+    mixed ^= mixed >> 32U;
+  };
+  for (const std::uint8_t byte : trace_id) mix(byte);
+  for (const std::uint8_t byte : span_id) mix(byte);
+  TraceContext below = *this;
+  for (std::uint8_t& byte : below.span_id) {
+    byte = static_cast<std::uint8_t>(mixed);
+    mixed >>= 8U;
+  }
+  below.span_id.back() |= 1U;  // Never all zeros.
+  return below;
+}
+
 std::optional<TraceContext> TraceContext::parse(std::string_view traceparent) {
   constexpr std::size_t length = 55;  // version 2, trace 32, span 16, flags 2, and three dashes
   if (traceparent.size() < length) return std::nullopt;

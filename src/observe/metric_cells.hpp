@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <span>
+#include <thread>
 
 namespace deriva::detail {
 
@@ -63,6 +63,10 @@ enum class Histogram : std::uint8_t { materialize, depth, dag_insert, commit, fl
 inline constexpr std::size_t counts = static_cast<std::size_t>(Count::count_);
 inline constexpr std::size_t shard_cells = counts + static_cast<std::size_t>(Histogram::count_) * histogram_cells;
 
+constexpr std::size_t first_cell(Histogram histogram) {
+  return counts + static_cast<std::size_t>(histogram) * histogram_cells;
+}
+
 /// Cells of one label: three counters, three histograms.
 inline constexpr std::size_t label_counts = 3;
 inline constexpr std::size_t label_cells = label_counts + 3 * histogram_cells;
@@ -86,11 +90,56 @@ class Cell {
   std::atomic<std::uint64_t> value_{0};
 };
 
-inline void observe(std::span<Cell> cells, const Bounds& upper, std::uint64_t value) noexcept {
-  const auto bucket = std::lower_bound(upper.begin(), upper.end(), value) - upper.begin();
-  cells[static_cast<std::size_t>(bucket)].add(1);
-  cells[bounds + 1].add(value);
-}
+/// Cells that belong together: updated by one thread, read as they are between two updates.
+template <std::size_t Size>
+class CellBlock {
+ public:
+  /// To be held by the owner while it updates.
+  class Update {
+   public:
+    explicit Update(CellBlock& block) noexcept
+        : cells(block.cells_), block_(block), version_(block.version_.load(std::memory_order_relaxed)) {
+      block_.version_.store(version_ + 1, std::memory_order_relaxed);
+      std::atomic_thread_fence(std::memory_order_release);
+    }
+    Update(const Update&) = delete;
+    Update& operator=(const Update&) = delete;
+    ~Update() { block_.version_.store(version_ + 2, std::memory_order_release); }
+
+    void observe(std::size_t first, const Bounds& upper, std::uint64_t value) noexcept {
+      const auto bucket = std::lower_bound(upper.begin(), upper.end(), value) - upper.begin();
+      cells[first + static_cast<std::size_t>(bucket)].add(1);
+      cells[first + bounds + 1].add(value);
+    }
+
+    std::array<Cell, Size>& cells;
+
+   private:
+    CellBlock& block_;
+    std::uint64_t version_;
+  };
+
+  /// Adds the cells to what is given, and says which version they are.
+  std::uint64_t read(std::array<std::uint64_t, Size>& totals) const {
+    constexpr int patience = 64;
+    std::array<std::uint64_t, Size> copy;
+    for (int attempt = 1;; ++attempt) {
+      const std::uint64_t before = version();
+      for (std::size_t i = 0; i < Size; ++i) copy[i] = cells_[i].get();
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (before % 2 == 0 && version_.load(std::memory_order_relaxed) == before) {
+        for (std::size_t i = 0; i < Size; ++i) totals[i] += copy[i];
+        return before;
+      }
+      if (attempt % patience == 0) std::this_thread::yield();  // The owner was interrupted in the middle.
+    }
+  }
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<std::uint64_t> version_{0};
+  std::array<Cell, Size> cells_;
+};
 
 /// What several shards add up to.
 struct MetricTotals {
@@ -99,50 +148,29 @@ struct MetricTotals {
 
   [[nodiscard]] std::uint64_t of(Count count) const { return cells[static_cast<std::size_t>(count)]; }
   [[nodiscard]] std::span<const std::uint64_t> of(Histogram histogram) const {
-    return std::span(cells).subspan(counts + static_cast<std::size_t>(histogram) * histogram_cells, histogram_cells);
+    return std::span(cells).subspan(first_cell(histogram), histogram_cells);
   }
 };
 
-/// The cells of one thread. A reader sees them as they are between two updates.
+/// The cells of one thread.
 class alignas(64) MetricShard {
  public:
+  using Row = CellBlock<label_cells>;
+  using Main = CellBlock<shard_cells>;
   /// Rows of labels that a thread can tell apart; what comes later is counted under the key 0 of its kind.
   static constexpr std::size_t rows = 512;
 
-  /// To be held by the owner while it updates.
-  class Update {
-   public:
-    explicit Update(MetricShard& shard) noexcept
-        : shard_(shard), version_(shard.version_.load(std::memory_order_relaxed)) {
-      shard_.version_.store(version_ + 1, std::memory_order_relaxed);
-      std::atomic_thread_fence(std::memory_order_release);
-    }
-    Update(const Update&) = delete;
-    Update& operator=(const Update&) = delete;
-    ~Update() { shard_.version_.store(version_ + 2, std::memory_order_release); }
-
-   private:
-    MetricShard& shard_;
-    std::uint64_t version_;
-  };
-
-  void add(Count count, std::uint64_t n = 1) noexcept { cells_[static_cast<std::size_t>(count)].add(n); }
-  void observe(Histogram histogram, const Bounds& upper, std::uint64_t value) noexcept {
-    const std::size_t first = counts + static_cast<std::size_t>(histogram) * histogram_cells;
-    detail::observe(std::span(cells_).subspan(first, histogram_cells), upper, value);
-  }
+  /// What has no labels.
+  [[nodiscard]] Main& main() noexcept { return main_; }
   /// The row of a label, made when it is first asked for; null if there is no memory for it.
-  std::span<Cell> row(LabelKey key) noexcept;
+  [[nodiscard]] Row* row(LabelKey key) noexcept;
 
-  /// Adds everything to what is given, as it was between two updates; returns which two.
+  /// Adds everything to what is given; the version of the main cells.
   std::uint64_t read(MetricTotals& totals) const;
-  [[nodiscard]] std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint64_t version() const noexcept { return main_.version(); }
 
  private:
-  using Row = std::array<Cell, label_cells>;
-
-  std::atomic<std::uint64_t> version_{0};
-  std::array<Cell, shard_cells> cells_;
+  Main main_;
   std::array<std::atomic<LabelKey>, rows> keys_{};
   std::array<std::unique_ptr<Row>, rows> row_cells_;
   std::size_t used_ = 0;

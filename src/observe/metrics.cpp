@@ -25,103 +25,107 @@ Count plus(Count first, std::size_t offset) { return static_cast<Count>(static_c
 /// Counts one event in the cells of the thread that emitted it.
 class Counter {
  public:
-  Counter(MetricShard& shard, event::Time time) : shard_(shard), time_(time) {}
+  Counter(MetricShard& shard, event::Time time) : shard_(shard), main_(shard.main()), time_(time) {}
 
-  void operator()(const event::RequestStarted&) { shard_.add(Count::requests_started); }
-  void operator()(const event::PlanMade& made) { shard_.observe(Histogram::depth, detail::depth_bounds, made.depth); }
+  void operator()(const event::RequestStarted&) { add(Count::requests_started); }
+  void operator()(const event::PlanMade& made) { observe(Histogram::depth, detail::depth_bounds, made.depth); }
   void operator()(const event::RequestFinished& finished) {
     switch (finished.ending) {
       case event::Ending::failed:
-        shard_.add(Count::requests_failed);
+        add(Count::requests_failed);
         break;
       case event::Ending::cancelled:
-        shard_.add(Count::requests_cancelled);
+        add(Count::requests_cancelled);
         break;
       case event::Ending::succeeded:
-        shard_.add(finished.computed == 0 ? Count::requests_hit : Count::requests_computed);
+        add(finished.computed == 0 ? Count::requests_hit : Count::requests_computed);
         break;
     }
     duration(Histogram::materialize, finished.started);
   }
-  void operator()(const event::FlightStarted&) { shard_.add(Count::flights_started); }
-  void operator()(const event::FlightJoined&) { shard_.add(Count::flights_joined); }
+  void operator()(const event::FlightStarted&) { add(Count::flights_started); }
+  void operator()(const event::FlightJoined&) { add(Count::flights_joined); }
   void operator()(const event::FunctionFinished& finished) {
-    shard_.add(plus(Count::reasons_first, static_cast<std::size_t>(finished.reason)));
-    const std::span<detail::Cell> row =
+    add(plus(Count::reasons_first, static_cast<std::size_t>(finished.reason)));
+    MetricShard::Row* const row =
         shard_.row(label_key(LabelKind::function, static_cast<std::uint32_t>(finished.function)));
-    if (row.empty()) return;
-    row[static_cast<std::size_t>(finished.ending)].add(1);
+    if (row == nullptr) return;
+    MetricShard::Row::Update update(*row);
+    update.cells[static_cast<std::size_t>(finished.ending)].add(1);
     if (finished.ending != event::Ending::succeeded) return;
-    observe(row, 0, detail::duration_bounds, nanoseconds(time_ - finished.started));
-    observe(row, 1, detail::size_bounds, finished.input_bytes);
-    observe(row, 2, detail::size_bounds, finished.output_bytes);
+    update.observe(first(0), detail::duration_bounds, nanoseconds(time_ - finished.started));
+    update.observe(first(1), detail::size_bounds, finished.input_bytes);
+    update.observe(first(2), detail::size_bounds, finished.output_bytes);
   }
   void operator()(const event::CacheHit& hit) {
-    shard_.add(hit.tier == event::Tier::memory ? Count::memory_hits : Count::store_hits);
+    add(hit.tier == event::Tier::memory ? Count::memory_hits : Count::store_hits);
   }
   void operator()(const event::CacheMiss& miss) {
-    shard_.add(miss.tier == event::Tier::memory ? Count::memory_misses : Count::store_misses);
+    add(miss.tier == event::Tier::memory ? Count::memory_misses : Count::store_misses);
   }
   void operator()(const event::CacheInserted& inserted) {
-    shard_.add(inserted.replaced ? Count::cache_replaced : Count::cache_inserted);
-    shard_.add(Count::cache_bytes_in, inserted.bytes);
-    if (inserted.replaced) shard_.add(Count::cache_bytes_out, inserted.replaced_bytes);
+    add(inserted.replaced ? Count::cache_replaced : Count::cache_inserted);
+    add(Count::cache_bytes_in, inserted.bytes);
+    if (inserted.replaced) add(Count::cache_bytes_out, inserted.replaced_bytes);
   }
   void operator()(const event::CacheEvicted& evicted) {
-    shard_.add(Count::cache_evicted);
-    shard_.add(Count::cache_bytes_out, evicted.bytes);
+    add(Count::cache_evicted);
+    add(Count::cache_bytes_out, evicted.bytes);
   }
   void operator()(const event::DagInserted& inserted) { duration(Histogram::dag_insert, inserted.started); }
   void operator()(const event::ResultsStored& stored) {
-    if (stored.ending == event::Ending::succeeded) shard_.add(Count::results_stored, stored.results);
+    if (stored.ending == event::Ending::succeeded) add(Count::results_stored, stored.results);
   }
   void operator()(const event::Committed& committed) {
-    shard_.add(Count::commits);
-    shard_.add(Count::committed_operations, committed.operations);
+    add(Count::commits);
+    add(Count::committed_operations, committed.operations);
     duration(Histogram::commit, committed.started);
-    shard_.observe(Histogram::flush, detail::duration_bounds, nanoseconds(committed.flushed));
+    observe(Histogram::flush, detail::duration_bounds, nanoseconds(committed.flushed));
   }
-  void operator()(const event::MapGrown&) { shard_.add(Count::map_growths); }
-  void operator()(const event::ReaderExpired&) { shard_.add(Count::readers_expired); }
+  void operator()(const event::MapGrown&) { add(Count::map_growths); }
+  void operator()(const event::ReaderExpired&) { add(Count::readers_expired); }
   void operator()(const event::Verified& verified) {
-    shard_.add(plus(Count::verified_equal, static_cast<std::size_t>(verified.verdict)));
+    add(plus(Count::verified_equal, static_cast<std::size_t>(verified.verdict)));
   }
   void operator()(const event::RpcStarted& started) {
-    const auto row = shard_.row(label_key(LabelKind::rpc_method, static_cast<std::uint32_t>(started.method)));
-    if (!row.empty()) row[0].add(1);
+    MetricShard::Row* const row =
+        shard_.row(label_key(LabelKind::rpc_method, static_cast<std::uint32_t>(started.method)));
+    if (row != nullptr) MetricShard::Row::Update(*row).cells[0].add(1);
   }
   void operator()(const event::RpcFinished& finished) {
     const auto method = static_cast<std::uint32_t>(finished.method);
-    const auto of_method = shard_.row(label_key(LabelKind::rpc_method, method));
-    if (!of_method.empty()) {
-      of_method[1].add(1);
-      observe(of_method, 0, detail::duration_bounds, nanoseconds(time_ - finished.started));
+    if (MetricShard::Row* const row = shard_.row(label_key(LabelKind::rpc_method, method))) {
+      MetricShard::Row::Update update(*row);
+      update.cells[1].add(1);
+      update.observe(first(0), detail::duration_bounds, nanoseconds(time_ - finished.started));
     }
-    const auto of_status =
-        shard_.row(label_key(LabelKind::rpc_status, method, static_cast<std::uint32_t>(finished.status)));
-    if (!of_status.empty()) of_status[0].add(1);
+    const auto status = static_cast<std::uint32_t>(finished.status);
+    if (MetricShard::Row* const row = shard_.row(label_key(LabelKind::rpc_status, method, status))) {
+      MetricShard::Row::Update(*row).cells[0].add(1);
+    }
   }
   template <class Other>
   void operator()(const Other&) {}  // Its end says it all, or it is not counted.
 
  private:
-  void duration(Histogram histogram, event::Time started) {
-    shard_.observe(histogram, detail::duration_bounds, nanoseconds(time_ - started));
+  void add(Count count, std::uint64_t n = 1) { main_.cells[static_cast<std::size_t>(count)].add(n); }
+  void observe(Histogram histogram, const detail::Bounds& upper, std::uint64_t value) {
+    main_.observe(detail::first_cell(histogram), upper, value);
   }
-  static void observe(std::span<detail::Cell> row, std::size_t histogram, const detail::Bounds& upper,
-                      std::uint64_t value) {
-    const std::size_t first = detail::label_counts + histogram * detail::histogram_cells;
-    detail::observe(row.subspan(first, detail::histogram_cells), upper, value);
+  void duration(Histogram histogram, event::Time started) {
+    observe(histogram, detail::duration_bounds, nanoseconds(time_ - started));
+  }
+  /// The first cell of a row's histogram.
+  static constexpr std::size_t first(std::size_t histogram) {
+    return detail::label_counts + histogram * detail::histogram_cells;
   }
 
   MetricShard& shard_;
+  MetricShard::Main::Update main_;
   event::Time time_;
 };
 
-void count(MetricShard& shard, const Event& event) {
-  const MetricShard::Update update(shard);
-  std::visit(Counter(shard, event.time), event.body);
-}
+void count(MetricShard& shard, const Event& event) { std::visit(Counter(shard, event.time), event.body); }
 
 }  // namespace
 

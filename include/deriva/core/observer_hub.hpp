@@ -10,6 +10,7 @@
 
 #include <deriva/core/event.hpp>
 #include <deriva/core/observer.hpp>
+#include <deriva/core/trace_context.hpp>
 
 namespace deriva {
 
@@ -80,6 +81,9 @@ class ObserverHub {
   [[nodiscard]] event::NameId name_id(std::string_view name);
   /// The name; empty for `NameId::none`. Valid as long as the hub.
   [[nodiscard]] std::string_view name(event::NameId id) const;
+
+  /// The trace of a request: its caller's, or a new one that the number stands for; always valid.
+  [[nodiscard]] TraceContext context_of(event::RequestNumber request, const TraceContext& parent = {}) const noexcept;
 
   [[nodiscard]] ObserverHubStats stats() const;
   /// The observers that threw, the last 16 of them.

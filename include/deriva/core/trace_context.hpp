@@ -20,6 +20,9 @@ struct TraceContext {
   [[nodiscard]] bool valid() const noexcept;
   [[nodiscard]] bool sampled() const noexcept { return (flags & 1U) != 0; }
 
+  /// The context of a span below this one: the same trace, another span for each number; the same for the same number.
+  [[nodiscard]] TraceContext child(std::uint64_t number) const noexcept;
+
   /// Reads a `traceparent`. Nothing for what the recommendation calls invalid: upper-case digits, version ff, an id of
   /// zeros, and a version 00 that is longer than it should be. A later version may have more fields, which are ignored.
   [[nodiscard]] static std::optional<TraceContext> parse(std::string_view traceparent);

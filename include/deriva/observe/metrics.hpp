@@ -26,7 +26,7 @@ struct StorageFacts {
 
 /// Where the gauges come from that no event tells.
 struct MetricsSources {
-  std::function<StorageFacts()> storage;
+  std::function<StorageFacts()> storage = nullptr;
 };
 
 /// Counters, gauges and histograms of one hub, always on from when it is attached. docs/observability.md lists them.
@@ -42,8 +42,9 @@ class Metrics final : public InlineObserver {
 
   void on_event(const Event& event) noexcept override;
 
-  /// All families, in the order of the documentation. Each thread's numbers are those between two of its events; those
-  /// of different threads belong together unless they change faster than they can be read.
+  /// All families, in the order of the documentation. The numbers of a thread, and those of each of its functions, are
+  /// those between two events; those of different threads belong together unless they change faster than they can be
+  /// read.
   [[nodiscard]] std::vector<MetricFamily> snapshot() const;
 
  private:

@@ -328,6 +328,18 @@ TEST_CASE("hub: the numbers of threads that ended are used again, and their drop
   CHECK(keeper->events()[0].thread <= 2);
 }
 
+TEST_CASE("hub: a request has its caller's trace, or one that no other request and no other hub has") {
+  ObserverHub hub;
+  ObserverHub other;
+  const TraceContext caller = hub.context_of(77);
+  REQUIRE(caller.valid());
+  CHECK(caller == hub.context_of(77));
+  CHECK(hub.context_of(1, caller).trace_id == caller.trace_id);
+  CHECK(hub.context_of(1, caller).span_id != caller.span_id);
+  CHECK(hub.context_of(1).trace_id != hub.context_of(2).trace_id);
+  CHECK(hub.context_of(1).trace_id != other.context_of(1).trace_id);
+}
+
 TEST_CASE("hub: names are written down once, and ids of none are empty") {
   ObserverHub hub;
   const event::NameId a = hub.name_id("resize/1");

@@ -1,5 +1,7 @@
 #include <deriva/core/trace_context.hpp>
 
+#include <cstdint>
+#include <set>
 #include <string>
 
 #include "support/catch.hpp"
@@ -43,6 +45,19 @@ TEST_CASE("trace context: what the recommendation calls invalid is not read") {
 TEST_CASE("trace context: a later version is read as far as it is known") {
   CHECK(TraceContext::parse("01" + example.substr(2) + "-what-comes"));
   CHECK_FALSE(TraceContext::parse("01" + example.substr(2) + ".what-comes"));
+}
+
+TEST_CASE("trace context: children share the trace, and have spans of their own that are the same every time") {
+  const TraceContext parent = *TraceContext::parse(example);
+  std::set<std::string> spans = {parent.to_traceparent()};
+  for (std::uint64_t i = 0; i < 1'000; ++i) {
+    const TraceContext child = parent.child(i);
+    CHECK(child.trace_id == parent.trace_id);
+    CHECK(child.valid());
+    CHECK(child == parent.child(i));
+    spans.insert(child.to_traceparent());
+  }
+  CHECK(spans.size() == 1'001);
 }
 
 TEST_CASE("trace context: the default names no trace") {

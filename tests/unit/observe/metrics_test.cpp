@@ -9,7 +9,7 @@
 namespace deriva {
 namespace {
 
-using test::named;
+using test::labelled;
 using test::nearly;
 using test::Script;
 using Labels = std::vector<std::pair<std::string, std::string>>;
@@ -40,13 +40,13 @@ TEST_CASE("metrics: requests are counted by how they ended, and the active ones 
   Script script;
   const auto metrics = Metrics::attach(script.hub);
   const auto request = [&](std::uint64_t number, event::Ending ending, std::uint64_t computed, int ms) {
-    script.at(0, event::RequestStarted{number, named("a"), {}});
-    script.at(ms, event::RequestFinished{number, script.time(0), named("a"), 5, computed, ending});
+    script.at(0, event::RequestStarted{number, labelled("a"), {}});
+    script.at(ms, event::RequestFinished{number, script.time(0), labelled("a"), 5, computed, ending});
   };
-  script.at(0, event::RequestStarted{1, named("a"), {}});
+  script.at(0, event::RequestStarted{1, labelled("a"), {}});
   script.at(0, event::PlanMade{1, 40, 2, 7});
   CHECK(value(metrics->snapshot(), "deriva_materialize_active") == 1);
-  script.at(3, event::RequestFinished{1, script.time(0), named("a"), 5, 40, event::Ending::succeeded});
+  script.at(3, event::RequestFinished{1, script.time(0), labelled("a"), 5, 40, event::Ending::succeeded});
   request(2, event::Ending::succeeded, 0, 1);
   request(3, event::Ending::succeeded, 0, 1);
   request(4, event::Ending::failed, 3, 20);
@@ -71,9 +71,9 @@ TEST_CASE("metrics: requests are counted by how they ended, and the active ones 
 TEST_CASE("metrics: a histogram's buckets are cumulative, their bounds inclusive, the last one infinite") {
   Script script;
   const auto metrics = Metrics::attach(script.hub);
-  script.ran(1, 1, "f/1", named("a"), 0, 1);  // exactly at a bound
-  script.ran(2, 1, "f/1", named("b"), 0, 2);
-  script.ran(3, 1, "f/1", named("c"), 0, 40'000);
+  script.ran(1, 1, "f/1", labelled("a"), 0, 1);  // exactly at a bound
+  script.ran(2, 1, "f/1", labelled("b"), 0, 2);
+  script.ran(3, 1, "f/1", labelled("c"), 0, 40'000);
   const auto families = metrics->snapshot();
   const MetricHistogram& durations =
       sample(families, "deriva_compute_duration_seconds", {{"function", "f/1"}}).histogram;
@@ -91,10 +91,10 @@ TEST_CASE("metrics: a histogram's buckets are cumulative, their bounds inclusive
 TEST_CASE("metrics: functions are counted by name, ending and reason, with their bytes") {
   Script script;
   const auto metrics = Metrics::attach(script.hub);
-  script.ran(1, 1, "resize/1", named("a"), 0, 4, event::Reason::never_computed, event::Ending::succeeded, 10, 20);
-  script.ran(2, 1, "resize/1", named("b"), 0, 6, event::Reason::input_changed, event::Ending::succeeded, 30, 40);
-  script.ran(3, 1, "resize/1", named("c"), 0, 9, event::Reason::evicted, event::Ending::failed, 50, 0);
-  script.ran(4, 1, "join/2", named("d"), 0, 1, event::Reason::verifying, event::Ending::cancelled, 1, 0);
+  script.ran(1, 1, "resize/1", labelled("a"), 0, 4, event::Reason::never_computed, event::Ending::succeeded, 10, 20);
+  script.ran(2, 1, "resize/1", labelled("b"), 0, 6, event::Reason::input_changed, event::Ending::succeeded, 30, 40);
+  script.ran(3, 1, "resize/1", labelled("c"), 0, 9, event::Reason::evicted, event::Ending::failed, 50, 0);
+  script.ran(4, 1, "join/2", labelled("d"), 0, 1, event::Reason::verifying, event::Ending::cancelled, 1, 0);
   const auto families = metrics->snapshot();
   const auto ended = [&](std::string function, std::string how) {
     return value(families, "deriva_compute_total", {{"function", std::move(function)}, {"result", std::move(how)}});
@@ -120,13 +120,13 @@ TEST_CASE("metrics: the cache's gauges follow insertions, overwrites and evictio
   Script script;
   const auto metrics = Metrics::attach(script.hub);
   CHECK(family(metrics->snapshot(), "deriva_cache_hit_rate").samples.empty());
-  script.at(0, event::CacheMiss{1, script.time(0), named("a"), event::Tier::memory});
-  script.at(0, event::CacheMiss{1, script.time(0), named("a"), event::Tier::store});
-  script.at(0, event::CacheInserted{named("a"), 100, 0, false});
-  script.at(0, event::CacheInserted{named("b"), 50, 0, false});
-  script.at(0, event::CacheInserted{named("a"), 70, 100, true});
-  script.at(0, event::CacheEvicted{named("b"), 50});
-  for (int i = 0; i < 3; ++i) script.at(1, event::CacheHit{1, script.time(1), named("a"), 70, event::Tier::memory});
+  script.at(0, event::CacheMiss{1, script.time(0), labelled("a"), event::Tier::memory});
+  script.at(0, event::CacheMiss{1, script.time(0), labelled("a"), event::Tier::store});
+  script.at(0, event::CacheInserted{labelled("a"), 100, 0, false});
+  script.at(0, event::CacheInserted{labelled("b"), 50, 0, false});
+  script.at(0, event::CacheInserted{labelled("a"), 70, 100, true});
+  script.at(0, event::CacheEvicted{labelled("b"), 50});
+  for (int i = 0; i < 3; ++i) script.at(1, event::CacheHit{1, script.time(1), labelled("a"), 70, event::Tier::memory});
   const auto families = metrics->snapshot();
   CHECK(value(families, "deriva_cache_total", {{"result", "hit"}, {"tier", "memory"}}) == 3);
   CHECK(value(families, "deriva_cache_total", {{"result", "miss"}, {"tier", "memory"}}) == 1);
@@ -142,10 +142,10 @@ TEST_CASE("metrics: verifications are counted by what came of them, wherever the
   Script script;
   const auto metrics = Metrics::attach(script.hub);
   const event::NameId f = script.hub.name_id("f/1");
-  for (int i = 0; i < 7; ++i) script.at(i, event::Verified{1, 1, named("a"), f, event::Verdict::equal});
-  script.at(7, event::Verified{1, 1, named("a"), f, event::Verdict::different});
-  script.at(8, event::Verified{1, 1, named("a"), f, event::Verdict::failed_on_rerun});
-  std::jthread([&] { script.at(9, event::Verified{1, 1, named("a"), f, event::Verdict::failed_on_rerun}); }).join();
+  for (int i = 0; i < 7; ++i) script.at(i, event::Verified{1, 1, labelled("a"), f, event::Verdict::equal});
+  script.at(7, event::Verified{1, 1, labelled("a"), f, event::Verdict::different});
+  script.at(8, event::Verified{1, 1, labelled("a"), f, event::Verdict::failed_on_rerun});
+  std::jthread([&] { script.at(9, event::Verified{1, 1, labelled("a"), f, event::Verdict::failed_on_rerun}); }).join();
   const auto families = metrics->snapshot();
   CHECK(value(families, "deriva_verification_total", {{"result", "equal"}}) == 7);
   CHECK(value(families, "deriva_verification_total", {{"result", "different"}}) == 1);
@@ -196,7 +196,7 @@ TEST_CASE("metrics: remote procedures are counted by method and status; the acti
 TEST_CASE("metrics: more functions than there are rows are counted together, and none is lost") {
   Script script;
   const auto metrics = Metrics::attach(script.hub);
-  for (std::uint64_t i = 0; i < 2'000; ++i) script.ran(i + 1, 1, "f" + std::to_string(i) + "/1", named("a"), 0, 1);
+  for (std::uint64_t i = 0; i < 2'000; ++i) script.ran(i + 1, 1, "f" + std::to_string(i) + "/1", labelled("a"), 0, 1);
   const auto families = metrics->snapshot();
   const MetricFamily& durations = family(families, "deriva_compute_duration_seconds");
   CHECK(durations.samples.size() <= 512);
@@ -211,25 +211,27 @@ TEST_CASE("metrics: a snapshot taken while threads count is of one moment, and t
   const auto metrics = Metrics::attach(script.hub);
   constexpr std::uint64_t each = 20'000;
   std::atomic<bool> stop{false};
+  std::atomic<bool> torn{false};
   std::jthread reader([&] {
     while (!stop) {
       const auto families = metrics->snapshot();
       const MetricHistogram& bytes = family(families, "deriva_compute_input_bytes").samples.empty()
                                          ? MetricHistogram()
                                          : family(families, "deriva_compute_input_bytes").samples[0].histogram;
-      if (bytes.sum != static_cast<double>(bytes.count) * 100) FAIL("the sum and the count are of two moments");
+      torn = torn || bytes.sum != static_cast<double>(bytes.count) * 100;
     }
   });
   {
     std::vector<std::jthread> workers;
     for (int t = 0; t < 4; ++t) {
       workers.emplace_back([&] {
-        for (std::uint64_t i = 0; i < each; ++i) script.ran(i + 1, 1, "f/1", named("a"), 0, 1);
+        for (std::uint64_t i = 0; i < each; ++i) script.ran(i + 1, 1, "f/1", labelled("a"), 0, 1);
       });
     }
   }
   stop = true;
   reader.join();
+  CHECK_FALSE(torn);  // The sum and the count are of one moment.
   const auto families = metrics->snapshot();
   CHECK(value(families, "deriva_compute_total", {{"function", "f/1"}, {"result", "succeeded"}}) == 4 * each);
   CHECK(value(families, "deriva_flight_total", {{"how", "started"}}) == 4 * each);

@@ -16,7 +16,7 @@
 
 namespace deriva::test {
 
-inline Address named(std::string_view text) { return Address::of_leaf(as_bytes(text)); }
+inline Address labelled(std::string_view text) { return Address::of_leaf(as_bytes(text)); }
 
 inline bool nearly(double a, double b) { return std::abs(a - b) < 1e-9; }
 
