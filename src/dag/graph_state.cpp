@@ -36,9 +36,9 @@ Result<void> refuse_first_format(Environment& environment, const std::string& pr
 }  // namespace
 
 std::vector<Environment::Impl::TableSpec> table_specs(const std::string& prefix) {
-  std::vector<Environment::Impl::TableSpec> specs = {{prefix + "state", MDB_INTEGERKEY}};
+  std::vector<Environment::Impl::TableSpec> specs = {{prefix + "state", MDB_INTEGERKEY, 0}};
   for (const char* set : {"0", "1"}) {
-    for (const char* kind : kinds) specs.push_back({prefix + kind + set, MDB_INTEGERKEY});
+    for (const char* kind : kinds) specs.push_back({prefix + kind + set, MDB_INTEGERKEY, 0});
   }
   return specs;
 }
@@ -86,6 +86,10 @@ void write_state(WriteTransaction& transaction, const GraphTables& tables, Graph
 std::uint64_t random_bits() {
   std::random_device device;
   return std::uint64_t{device()} << 32U | device();
+}
+
+std::uint64_t next_generation(std::uint64_t generation) {
+  return ((generation >> 32U) + 1) << 32U | (random_bits() & 0xffffffffU);
 }
 
 }  // namespace deriva::detail::graph

@@ -24,7 +24,7 @@ struct GraphState {
   std::uint32_t key_size = 0;
   std::array<std::uint64_t, 2> seed{};  ///< of `KeyHash`
   std::uint64_t stamp = 0;              ///< random, another one for every change: equal stamps, equal graphs
-  std::uint64_t generation = 0;         ///< random, another one whenever ids change their meaning
+  std::uint64_t generation = 0;         ///< another one whenever ids change their meaning; see `next_generation`
   std::uint64_t tail_epoch = 0;         ///< changes with everything that happens to the tail except appending
   Id next = 0;                          ///< ids below this are given
   Id merged = 0;                        ///< ids below this are in index and reverse; a multiple of a block
@@ -85,7 +85,10 @@ bool has_state(MDB_txn* transaction, const GraphTables& tables);
 /// Counts the change.
 void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state);
 
-/// 64 random bits for stamps, generations and seeds.
+/// 64 random bits for stamps and seeds.
 std::uint64_t random_bits();
+/// A larger one, which no other transaction gives, not even one that is undone: the upper half counts, the lower half
+/// is random.
+std::uint64_t next_generation(std::uint64_t generation);
 
 }  // namespace deriva::detail::graph

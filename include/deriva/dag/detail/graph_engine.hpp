@@ -17,7 +17,7 @@ namespace deriva::detail {
 namespace graph {
 class GraphView;
 class Writer;
-}
+}  // namespace graph
 
 /// Called with the bytes of a key; returns whether to go on.
 using KeyBytesVisitor = FunctionRef<bool(const std::byte* key)>;
