@@ -172,6 +172,6 @@ class RecipeDecoder {
 
 Result<Recipe> decode_recipe(BytesView bytes) { return RecipeDecoder(bytes).decode(); }
 
-Result<Params> detail::decode_params(BytesView bytes) { return RecipeDecoder(bytes).decode_params(); }
+Result<Params> detail::parse_params(BytesView bytes) { return RecipeDecoder(bytes).decode_params(); }
 
 }  // namespace deriva

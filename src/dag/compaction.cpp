@@ -186,7 +186,7 @@ DagCompaction compact(WriteTransaction& transaction, const GraphTables& tables, 
   compacted.next = static_cast<Id>(order.size());
   compacted.unknown = order.size() - state.recipes;
   compacted.dead = 0;
-  compacted.generation = random_bits();
+  compacted.generation = next_generation(state.generation);
   compacted.tail_epoch = 0;
   write_derived(transaction, tables, compacted);
   clear_set(transaction, tables.of(state));
@@ -202,7 +202,7 @@ DagCompaction compact(WriteTransaction& transaction, const GraphTables& tables, 
 
 void rebuild_indexes(WriteTransaction& transaction, const GraphTables& tables, GraphState& state) {
   clear_derived(transaction, tables.of(state));
-  state.generation = random_bits();
+  state.generation = next_generation(state.generation);
   write_derived(transaction, tables, state);
 }
 
@@ -212,7 +212,7 @@ void clear(WriteTransaction& transaction, const GraphTables& tables, GraphState&
   empty.key_size = state.key_size;
   empty.seed = state.seed;
   empty.table_set = state.table_set;
-  empty.generation = random_bits();
+  empty.generation = next_generation(state.generation);
   state = empty;
 }
 

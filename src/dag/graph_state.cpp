@@ -36,7 +36,7 @@ Result<void> refuse_first_format(Environment& environment, const std::string& pr
 std::vector<Environment::Impl::TableSpec> table_specs(const std::string& prefix) {
   std::vector<Environment::Impl::TableSpec> specs;
   for (const char* set : {"0", "1"}) {
-    for (const char* kind : kinds) specs.push_back({prefix + kind + set, MDB_INTEGERKEY});
+    for (const char* kind : kinds) specs.push_back({prefix + kind + set, MDB_INTEGERKEY, 0});
   }
   return specs;
 }
@@ -107,6 +107,10 @@ std::uint64_t random_bits() {
   const Result<void> done = random_bytes(std::as_writable_bytes(std::span(&bits, 1)));
   if (!done) throw Failure{done.error()};
   return bits;
+}
+
+std::uint64_t next_generation(std::uint64_t generation) {
+  return ((generation >> 32U) + 1) << 32U | (random_bits() & 0xffffffffU);
 }
 
 }  // namespace deriva::detail::graph

@@ -24,7 +24,7 @@ struct GraphState {
   std::uint32_t key_size = 0;
   std::array<std::uint64_t, 2> seed{};  ///< of `KeyHash`
   std::uint64_t stamp = 0;              ///< random, another one for every change: equal stamps, equal graphs
-  std::uint64_t generation = 0;         ///< random, another one whenever ids change their meaning
+  std::uint64_t generation = 0;         ///< another one whenever ids change their meaning; see `next_generation`
   std::uint64_t tail_epoch = 0;         ///< changes with everything that happens to the tail except appending
   Id next = 0;                          ///< ids below this are given
   Id merged = 0;                        ///< ids below this are in index and reverse; a multiple of a block
@@ -93,8 +93,11 @@ void write_state(WriteTransaction& transaction, const GraphTables& tables, Graph
 /// The block that is not full: it lies apart, so that a small commit changes nothing of `nodes`. `keys`: of its nodes.
 void write_open_block(WriteTransaction& transaction, const GraphTables& tables, BytesView keys, const Block& block);
 
-/// 64 random bits for stamps, generations and seeds. One call of the system: a `std::random_device` would cost more
+/// 64 random bits for stamps and seeds. One call of the system: a `std::random_device` would cost more
 /// than the rest of a small commit.
 std::uint64_t random_bits();
+/// A larger one, which no other transaction gives, not even one that is undone: the upper half counts, the lower half
+/// is random.
+std::uint64_t next_generation(std::uint64_t generation);
 
 }  // namespace deriva::detail::graph

@@ -31,7 +31,7 @@ GraphView::~GraphView() {
 
 void GraphView::close_readers() noexcept {
   for (PackedSet::Reader& reader : session_.sets) reader = PackedSet::Reader();
-  session_.records = Cursor();
+  session_.records = RecordReader();
 }
 
 // Returns whether the graph and the map are what they were.
@@ -213,14 +213,6 @@ BytesView GraphView::payload_bytes(std::uint32_t number) {
   return remembered;
 }
 
-BytesView GraphView::payload(Id id) {
-  const BytesView bytes = payload_bytes(shape_.block_of(id));
-  if (bytes.empty()) return {};
-  const PayloadView block(shape_, bytes);
-  const std::uint32_t slot = shape_.slot_of(id);
-  return block.is_outside(slot) ? long_payload(id) : block.at(slot);
-}
-
 BytesView GraphView::long_payload(Id id) {
   if (staging_ != nullptr) {
     const auto staged = staging_->long_payloads.find(id);
@@ -237,11 +229,11 @@ BytesView GraphView::record(Id id) {
     if (session_.records) {
       session_.records.bind(transaction_);
     } else {
-      session_.records = Cursor(transaction_, tables().records);
+      session_.records = RecordReader(Cursor(transaction_, tables().records));
     }
     records_bound_ = true;
   }
-  return session_.records.find(id).value_or(BytesView());
+  return session_.records.find(id);
 }
 
 bool GraphView::is_near(Id input, Id dependent) {

@@ -16,6 +16,7 @@
 #include "dag/key_hash.hpp"
 #include "dag/packed_set.hpp"
 #include "dag/payload_block.hpp"
+#include "dag/record_reader.hpp"
 #include "dag/tail.hpp"
 
 namespace deriva::detail::graph {
@@ -54,7 +55,7 @@ struct Session {
   std::uint64_t tail_generation = 0;
   std::uint64_t tail_epoch = 0;
   std::array<PackedSet::Reader, 4> sets;  ///< by `IndexedSet`; of the table set in use
-  Cursor records;                         ///< the same
+  RecordReader records;                   ///< the same
 };
 
 /// The sets of a graph that have readers.
@@ -123,7 +124,17 @@ class GraphView {
   }
 
   /// What was given with the entry; empty if that was nothing. Valid for the transaction, or until its next change.
-  BytesView payload(Id id);
+  BytesView payload(Id id) {
+    const std::uint32_t number = shape_.block_of(id);
+    return payload(number, id - shape_.first_of(number));
+  }
+  /// The same of a node whose block and place in it are known.
+  BytesView payload(std::uint32_t number, std::uint32_t slot) {
+    const BytesView bytes = payload_bytes(number);
+    if (bytes.empty()) return {};
+    const PayloadView block(shape_, bytes);
+    return block.is_outside(slot) ? long_payload(shape_.first_of(number) + slot) : block.at(slot);
+  }
   /// Empty if the node has none. Valid as a payload.
   BytesView record(Id id);
   /// How many nodes have one.

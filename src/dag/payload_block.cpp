@@ -4,19 +4,8 @@
 
 namespace deriva::detail::graph {
 
-namespace {
-
-std::size_t header_bytes(const BlockShape& shape) { return 2 * std::size_t{shape.nodes()} + shape.groups(); }
-
-}  // namespace
-
-PayloadView::PayloadView(const BlockShape& shape, BytesView bytes)
-    : bytes_(bytes), ends_bytes_(2 * std::size_t{shape.nodes()}) {
-  if (bytes.size() < header_bytes(shape)) throw_corrupted("a block of payloads is too short");
-  payloads_ = bytes.subspan(header_bytes(shape));
-}
-
-PayloadBlock::PayloadBlock(const BlockShape& shape) : shape_(shape), bytes_(header_bytes(shape)) {}
+PayloadBlock::PayloadBlock(const BlockShape& shape)
+    : shape_(shape), bytes_(2 * std::size_t{shape.nodes()} + shape.groups()) {}
 
 PayloadBlock::PayloadBlock(const BlockShape& shape, BytesView bytes)
     : shape_(shape), bytes_(bytes.begin(), bytes.end()) {}

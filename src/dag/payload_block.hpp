@@ -26,7 +26,11 @@ constexpr std::uint64_t long_payload_key(const BlockShape& shape, Id id) noexcep
 class PayloadView {
  public:
   /// Throws `Failure` when the bytes cannot be such a block.
-  PayloadView(const BlockShape& shape, BytesView bytes);
+  PayloadView(const BlockShape& shape, BytesView bytes) : bytes_(bytes), ends_bytes_(2 * std::size_t{shape.nodes()}) {
+    const std::size_t header_bytes = ends_bytes_ + shape.groups();
+    if (bytes.size() < header_bytes) throw_corrupted("a block of payloads is too short");
+    payloads_ = bytes.subspan(header_bytes);
+  }
 
   bool is_outside(std::uint32_t slot) const noexcept {
     return ((std::to_integer<unsigned>(bytes_[ends_bytes_ + slot / 8]) >> (slot % 8)) & 1U) != 0;

@@ -12,10 +12,10 @@
 namespace deriva::detail {
 namespace {
 
-Result<void> check_owner_and_mode(const struct stat& status, const std::string& name) {
-  if (status.st_uid != ::geteuid()) {
+Result<void> check_owner_and_mode(const struct stat& status, const std::string& name, ::uid_t user) {
+  if (status.st_uid != user) {
     return Error(Errc::permission_denied,
-                 fmt::format("{} belongs to user {}, not to user {}", name, status.st_uid, ::geteuid()));
+                 fmt::format("{} belongs to user {}, not to user {}", name, status.st_uid, user));
   }
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error(Errc::permission_denied,
@@ -80,7 +80,8 @@ bool is_network_file_system(std::uint64_t type) noexcept {
   }
 }
 
-Result<FileDescriptor> open_directory(const std::filesystem::path& path, bool create, bool allow_network_file_system) {
+Result<FileDescriptor> open_directory(const std::filesystem::path& path, bool create, bool allow_network_file_system,
+                                      ::uid_t user) {
   // A trailing slash would make the system follow a symbolic link.
   const std::filesystem::path exact = path.has_filename() ? path : path.parent_path();
   if (exact.empty()) return Error(Errc::invalid_argument, "the path of the directory is empty");
@@ -96,7 +97,7 @@ Result<FileDescriptor> open_directory(const std::filesystem::path& path, bool cr
   if (::fstat(directory.get(), &status) != 0 || ::fstatfs(directory.get(), &system) != 0) {
     return system_error(errno, fmt::format("looking at {}", exact.string()));
   }
-  if (auto done = check_owner_and_mode(status, exact.string()); !done) return done.error();
+  if (auto done = check_owner_and_mode(status, exact.string(), user); !done) return done.error();
   const auto type = static_cast<std::uint32_t>(system.f_type);
   if (!allow_network_file_system && is_network_file_system(type)) {
     return Error(Errc::unsupported,
@@ -105,25 +106,25 @@ Result<FileDescriptor> open_directory(const std::filesystem::path& path, bool cr
   return directory;
 }
 
-Result<FileDescriptor> open_subdirectory(int parent, const std::string& name) {
-  FileDescriptor directory = open_at(parent, name.c_str(), O_RDONLY | O_DIRECTORY);
+Result<FileDescriptor> open_subdirectory(int parent, const char* name, ::uid_t user) {
+  FileDescriptor directory = open_at(parent, name, O_RDONLY | O_DIRECTORY);
   if (!directory.is_open() && errno == ENOENT) {
-    if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (::mkdirat(parent, name, 0700) != 0 && errno != EEXIST) {
       return system_error(errno, fmt::format("creating {}", name));
     }
     if (const int failed = sync_file(parent); failed != 0) {
       return system_error(failed, fmt::format("flushing the directory of {}", name));
     }
-    directory = open_at(parent, name.c_str(), O_RDONLY | O_DIRECTORY);
+    directory = open_at(parent, name, O_RDONLY | O_DIRECTORY);
   }
   if (!directory.is_open()) return system_error(errno, fmt::format("opening {}", name));
   struct stat status {};
   if (::fstat(directory.get(), &status) != 0) return system_error(errno, fmt::format("looking at {}", name));
-  if (auto done = check_owner_and_mode(status, name); !done) return done.error();
+  if (auto done = check_owner_and_mode(status, name, user); !done) return done.error();
   return directory;
 }
 
-Result<FileIdentity> check_own_file(int directory, const char* name) {
+Result<FileIdentity> check_own_file(int directory, const char* name, ::uid_t user) {
   struct stat status {};
   if (::fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return system_error(errno, fmt::format("looking at {}", name));
@@ -131,7 +132,7 @@ Result<FileIdentity> check_own_file(int directory, const char* name) {
   if (!S_ISREG(status.st_mode)) {
     return Error(Errc::permission_denied, fmt::format("{} is not a regular file", name));
   }
-  if (auto done = check_owner_and_mode(status, name); !done) return done.error();
+  if (auto done = check_owner_and_mode(status, name, user); !done) return done.error();
   return FileIdentity{status.st_dev, status.st_ino};
 }
 

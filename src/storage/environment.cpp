@@ -64,8 +64,9 @@ class Registry {
 };
 
 /// Finds `data.mdb`, creating it in a directory that has none yet.
-Result<detail::FileIdentity> find_data_file(int directory, const std::filesystem::path& path, bool create) {
-  Result<detail::FileIdentity> file = detail::check_own_file(directory, "data.mdb");
+Result<detail::FileIdentity> find_data_file(int directory, const std::filesystem::path& path, bool create,
+                                            ::uid_t user) {
+  Result<detail::FileIdentity> file = detail::check_own_file(directory, "data.mdb", user);
   if (file || file.error().code() != Errc::not_found) return file;
   if (detail::check_own_file(directory, "store.id")) {
     return Error(Errc::corrupted, fmt::format("{} has a store.id, but data.mdb is missing", path.string()));
@@ -76,8 +77,8 @@ Result<detail::FileIdentity> find_data_file(int directory, const std::filesystem
 }
 
 /// The checks that LMDB does not make. Only with no environment of the file open in this process.
-Result<void> check_files(int directory) {
-  if (auto lock_file = detail::check_own_file(directory, "lock.mdb");
+Result<void> check_files(int directory, ::uid_t user) {
+  if (auto lock_file = detail::check_own_file(directory, "lock.mdb", user);
       !lock_file && lock_file.error().code() != Errc::not_found) {
     return lock_file.error();
   }
@@ -100,14 +101,15 @@ std::uint64_t fork_generation() noexcept {
 }  // namespace detail
 
 Result<Environment> Environment::open(const std::filesystem::path& directory, EnvironmentOptions options) {
+  const ::uid_t user = ::geteuid();
   Result<detail::FileDescriptor> opened =
-      detail::open_directory(directory, options.create_if_missing, options.allow_network_file_system);
+      detail::open_directory(directory, options.create_if_missing, options.allow_network_file_system, user);
   if (!opened) return opened.error();
 
   std::shared_ptr<Impl> impl;  // outlives the lock: the last handle must not go while it is held
   Registry& registry = Registry::instance();
   std::unique_lock lock(registry.mutex);
-  const auto file = find_data_file(opened->get(), directory, options.create_if_missing);
+  const auto file = find_data_file(opened->get(), directory, options.create_if_missing, user);
   if (!file) return file.error();
   const Registry::Key key{detail::fork_generation(), *file};
   impl = registry.find(lock, key);
@@ -116,7 +118,7 @@ Result<Environment> Environment::open(const std::filesystem::path& directory, En
     return Error(Errc::invalid_argument,
                  fmt::format("{} is open in this process with another durability", directory.string()));
   }
-  if (auto done = check_files(opened->get()); !done) return done.error();
+  if (auto done = check_files(opened->get(), user); !done) return done.error();
   auto fresh = std::make_unique<Impl>(directory, options, std::move(*opened));
   if (auto done = fresh->open(*file); !done) return done.error();
   impl = registry.add(key, std::move(fresh));

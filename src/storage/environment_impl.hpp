@@ -105,6 +105,7 @@ class Environment::Impl {
   Result<Attempt> commit(MDB_txn* native, std::uint64_t changed);
   Result<std::optional<MDB_dbi>> find_table(std::string_view name, unsigned int flags, std::size_t value_size);
   Result<void> open_table(WriteTransaction& transaction, TableEntry entry);
+  void open_existing(std::span<const TableSpec> specs);
   void publish_tables();
   Result<void> run_alone(FunctionRef<Result<void>()> action);
 

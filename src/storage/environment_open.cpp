@@ -68,8 +68,8 @@ Result<std::optional<std::string>> read_identity_file(int directory) {
     return detail::system_error(errno, "opening store.id");
   }
   std::string text(64, '\0');
-  const std::int64_t got = detail::read_at(file.get(), std::as_writable_bytes(std::span(text)), 0);
-  if (got < 0) return detail::system_error(static_cast<int>(-got), "reading store.id");
+  const ssize_t got = ::pread(file.get(), text.data(), text.size(), 0);  // all there is: nobody writes to the file
+  if (got < 0) return detail::system_error(errno, "reading store.id");
   text.resize(static_cast<std::size_t>(got));
   return std::optional<std::string>(std::move(text));
 }
@@ -142,8 +142,14 @@ Result<Identity> read_identity(MDB_env* native) {
 
 namespace detail {
 
+namespace {
+
+std::string descriptor_path(int directory) { return "/proc/self/fd/" + std::to_string(directory); }
+
+}  // namespace
+
 std::string lmdb_path(int directory, const std::filesystem::path& path) {
-  std::string by_descriptor = fmt::format("/proc/self/fd/{}", directory);
+  std::string by_descriptor = descriptor_path(directory);
   struct stat named {};
   struct stat opened {};
   const bool same = ::stat(by_descriptor.c_str(), &named) == 0 && ::fstat(directory, &opened) == 0 &&
@@ -197,10 +203,12 @@ Result<void> Environment::Impl::open(const detail::FileIdentity& file) {
 }
 
 Result<MDB_env*> Environment::Impl::open_native() {
-  const std::string path = detail::lmdb_path(directory_.get(), path_);
+  // What LMDB opened is looked at afterwards, so that this path needs no check.
+  std::string path = detail::descriptor_path(directory_.get());
+  bool by_descriptor = true;
   unsigned int flags = MDB_NOTLS;
   if (options_.durability == Durability::relaxed) flags |= MDB_NOMETASYNC;
-  for (std::uint64_t map_bytes = std::max(options_.map_bytes, smallest_map);; map_bytes /= 2) {
+  for (std::uint64_t map_bytes = std::max(options_.map_bytes, smallest_map);;) {
     MDB_env* native = nullptr;
     if (const int failed = mdb_env_create(&native)) return detail::lmdb_error(failed, "opening the store");
     NativePointer owner(native);
@@ -208,7 +216,14 @@ Result<MDB_env*> Environment::Impl::open_native() {
     if (failed == 0) failed = mdb_env_set_maxdbs(native, options_.max_tables + 1);
     if (failed == 0) failed = mdb_env_set_maxreaders(native, options_.max_readers);
     if (failed == 0) failed = mdb_env_open(native, path.c_str(), flags, 0600);
-    if ((failed == ENOMEM || failed == EINVAL) && map_bytes / 2 >= smallest_map) continue;
+    if ((failed == ENOMEM || failed == EINVAL) && map_bytes / 2 >= smallest_map) {
+      map_bytes /= 2;
+      continue;
+    }
+    if (failed == ENOENT && std::exchange(by_descriptor, false)) {  // no /proc
+      path = path_.string();
+      continue;
+    }
     if (failed != 0) return detail::lmdb_error(failed, fmt::format("opening {}", path_.string()));
     if (auto done = check_descriptor(native); !done) return done.error();
     return owner.release();

@@ -16,10 +16,10 @@
 namespace deriva {
 namespace {
 
-struct AbortWrite {
+struct Abort {
   void operator()(MDB_txn* transaction) const noexcept { mdb_txn_abort(transaction); }
 };
-using OpenWrite = std::unique_ptr<MDB_txn, AbortWrite>;
+using OpenTransaction = std::unique_ptr<MDB_txn, Abort>;
 
 /// LMDB reports a write that a full disk cut short as EIO. Tells such a one by asking for more space: none is used,
 /// what is granted beyond the end of the file goes to the next pages.
@@ -116,7 +116,7 @@ void Environment::Impl::run_group(std::span<Request* const> group) {
 Result<Environment::Impl::Attempt> Environment::Impl::attempt() {
   const Result<MDB_txn*> begun = begin_write();
   if (!begun) return begun.error();
-  OpenWrite transaction(*begun);
+  OpenTransaction transaction(*begun);
   std::uint64_t changed = 0;
   for (Request* request : batch_) {
     Ran ran = run_operation(this, transaction.get(), *request);
@@ -214,7 +214,7 @@ Result<MDB_dbi> Environment::Impl::table(std::string_view name, unsigned int fla
 
 Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const TableSpec> specs) {
   std::vector<MDB_dbi> handles;
-  for (bool opened = false;; opened = true) {
+  for (int attempt = 0;; ++attempt) {
     handles.clear();
     for (const TableSpec& spec : specs) {
       const Result<std::optional<MDB_dbi>> known = find_table(spec.name, spec.flags, spec.value_size);
@@ -222,7 +222,11 @@ Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const TableSpec
       if (*known) handles.push_back(**known);
     }
     if (handles.size() == specs.size()) return handles;
-    if (opened) return Error(Errc::not_found, "a table that was just opened is not there");
+    if (attempt == 0 && detail::ThreadScope::find(this) == nullptr) {
+      open_existing(specs);
+      continue;
+    }
+    if (attempt == 2) return Error(Errc::not_found, "a table that was just opened is not there");
     auto open = [&](WriteTransaction& transaction) -> Result<void> {
       for (const TableSpec& spec : specs) {
         if (auto done = open_table(transaction, {spec.name, 0, spec.flags, spec.value_size}); !done) return done;
@@ -231,6 +235,31 @@ Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const TableSpec
     };
     if (auto done = write(open); !done) return done.error();
   }
+}
+
+/// Opens the tables if all are there, in a transaction that only reads: a process that opens a store to read it need
+/// not touch what writers use. If that does not work, for whatever reason, a transaction that writes will, or say why
+/// not.
+void Environment::Impl::open_existing(std::span<const TableSpec> specs) {
+  auto open = [&]() -> Result<void> {
+    MDB_txn* transaction = nullptr;
+    if (!check_usable() || mdb_txn_begin(native_, nullptr, MDB_RDONLY, &transaction) != 0) return {};
+    OpenTransaction owner(transaction);
+    for (const TableSpec& spec : specs) {
+      TableEntry entry{spec.name, 0, spec.flags, spec.value_size};
+      unsigned int stored = 0;
+      if (mdb_dbi_open(transaction, spec.name.c_str(), spec.flags, &entry.handle) != 0 ||
+          mdb_dbi_flags(transaction, entry.handle, &stored) != 0 || stored != spec.flags) {
+        opening_.clear();
+        return {};
+      }
+      opening_.push_back(std::move(entry));
+    }
+    if (mdb_txn_commit(owner.release()) == 0) publish_tables();  // keeps the handles
+    opening_.clear();
+    return {};
+  };
+  (void)run_alone(open);
 }
 
 void Environment::Impl::publish_tables() {

@@ -124,15 +124,6 @@ void Cursor::bind(MDB_txn* transaction) {
   }
 }
 
-std::optional<BytesView> Cursor::find(std::uint64_t key) {
-  MDB_val native_key = key_of(key);
-  MDB_val value{};
-  const int code = mdb_cursor_get(native_.get(), &native_key, &value, MDB_SET);
-  if (code == MDB_NOTFOUND) return std::nullopt;
-  if (code != MDB_SUCCESS) fail(code, "reading the graph");
-  return view_of(value);
-}
-
 std::optional<TableEntry> Cursor::at_least(std::uint64_t key) {
   MDB_val native_key = key_of(key);
   return move(native_key, MDB_SET_RANGE);

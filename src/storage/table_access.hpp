@@ -66,8 +66,6 @@ class Cursor {
   /// Moves a cursor that was made for reading to another reading transaction.
   void bind(MDB_txn* transaction);
 
-  /// The value of a key. Cheaper the nearer it is to the last one.
-  [[nodiscard]] std::optional<BytesView> find(std::uint64_t key);
   /// The first entry whose key is at least `key`.
   [[nodiscard]] std::optional<TableEntry> at_least(std::uint64_t key);
   [[nodiscard]] std::optional<TableEntry> next();

@@ -29,7 +29,7 @@ void append_payload(std::vector<std::byte>& out, std::uint32_t function, BytesVi
   writer.raw(params);
 }
 
-RecipePayload split_payload(BytesView payload) {
+RecipePayload split_long_payload(BytesView payload) {
   ByteReader reader(payload);
   std::uint64_t function = 0;
   if (!reader.varint(function) || function > ~std::uint32_t{0}) {

@@ -24,7 +24,12 @@ struct RecipePayload {
 
 void append_payload(std::vector<std::byte>& out, std::uint32_t function, BytesView params);
 /// Throws `Failure`: `corrupted`.
-[[nodiscard]] RecipePayload split_payload(BytesView payload);
+[[nodiscard]] RecipePayload split_long_payload(BytesView payload);
+[[nodiscard]] inline RecipePayload split_payload(BytesView payload) {
+  // Few stores have more than 127 functions.
+  const std::uint32_t first = payload.empty() ? 0x80U : std::to_integer<std::uint32_t>(payload.front());
+  return first < 0x80U ? RecipePayload{first, payload.subspan(1)} : split_long_payload(payload);
+}
 
 /// The canonical encoding of a recipe from its parts. `inputs`: addresses, one after the other.
 [[nodiscard]] std::vector<std::byte> join_encoding(const FunctionId& function, BytesView inputs, BytesView params);

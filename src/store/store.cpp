@@ -19,9 +19,22 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
+namespace {
+
+/// All tables in one transaction, instead of one for each who uses them.
+Result<void> open_tables(Environment& environment, const std::string& graph_prefix) {
+  std::vector<Environment::Impl::TableSpec> specs = detail::graph::table_specs(graph_prefix);
+  for (const char* name : {"blobs", "blob_files", "functions", "cutoff"}) specs.push_back({name, 0, 0});
+  if (const auto opened = environment.impl().tables(specs); !opened) return opened.error();
+  return {};
+}
+
+}  // namespace
+
 Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions options) {
   Result<Environment> environment = Environment::open(directory, options.environment);
   if (!environment) return environment.error();
+  if (auto done = open_tables(*environment, options.dag.prefix); !done) return done.error();
   Result<BlobStore> blobs = BlobStore::open(*environment, options.blobs);
   if (!blobs) return blobs.error();
   Result<detail::FunctionNumbers> functions = detail::FunctionNumbers::open(*environment);

@@ -49,17 +49,17 @@ Result<StoreReader::Answer> StoreReader::look_up(Id id) {
     }
     answer.size = stored.value_or(0);
     answer.known = stored ? Known::stored : has_recipe ? Known::recipe : Known::nothing;
-    if (has_recipe) describe(id, block, slot, answer);
+    if (has_recipe) describe(id, block, {number, slot}, answer);
     return answer;
   });
 }
 
-void StoreReader::describe(Id id, const graph::BlockView& block, std::uint32_t slot, Answer& answer) {
-  const RecipePayload payload = split_payload(graph_.payload(id));
+void StoreReader::describe(Id id, const graph::BlockView& block, Position at, Answer& answer) {
+  const RecipePayload payload = split_payload(graph_.payload(at.block, at.slot));
   answer.function = payload.function;
   answer.params = payload.params;
   inputs_.clear();
-  graph::EncodedList list = block.list(slot);
+  graph::EncodedList list = block.list(at.slot);
   graph_.for_each_input(id, list, [&](Id input) { return inputs_.push_back(input), true; });
   answer.inputs = inputs_;
 }
@@ -147,9 +147,9 @@ Result<Blob> load(const Store& store, StoredBlob value) {
   return StoreAccess::impl(store).blobs.load(std::move(value));
 }
 
-Result<Params> params_from(BytesView encoded) {
+Result<Params> decode_params(BytesView encoded) {
   if (encoded.empty()) return Params();
-  Result<Params> params = decode_params(encoded);
+  Result<Params> params = parse_params(encoded);
   if (!params) return Error(Errc::corrupted, "the stored params of a recipe are damaged");
   return params;
 }

@@ -57,7 +57,7 @@ class StoreReader {
   StoreReader& operator=(const StoreReader&) = delete;
   ~StoreReader() = default;
 
-  /// Changes when ids change their meaning (the graph was compacted). An id may be kept as long as it does not.
+  /// Grows when ids change their meaning (the graph was compacted). An id may be kept as long as it does not.
   [[nodiscard]] std::uint64_t numbering() const noexcept { return graph_.state().generation; }
   /// Ids are below this.
   [[nodiscard]] Id end() const noexcept { return graph_.state().next; }
@@ -88,7 +88,12 @@ class StoreReader {
 
  private:
   std::optional<StoredResult> stored_result(Id id);
-  void describe(Id id, const graph::BlockView& block, std::uint32_t slot, Answer& answer);
+  /// Where a node is.
+  struct Position {
+    std::uint32_t block;
+    std::uint32_t slot;
+  };
+  void describe(Id id, const graph::BlockView& block, Position at, Answer& answer);
 
   const Store& store_;
   const ReadTransaction& transaction_;
@@ -117,6 +122,6 @@ Result<void> read(const Store& store, UseReader&& use_reader) {
 [[nodiscard]] Result<Blob> load(const Store& store, StoredBlob value);
 
 /// Params as `StoreReader::Answer` has them. Errors: `corrupted`.
-[[nodiscard]] Result<Params> params_from(BytesView encoded);
+[[nodiscard]] Result<Params> decode_params(BytesView encoded);
 
 }  // namespace deriva::detail

@@ -1,6 +1,7 @@
 // What belongs to nodes: payloads, which come and go with entries, and records.
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -138,6 +139,30 @@ TEST_CASE("a record cannot be replaced or erased", "[dag]") {
   });
   REQUIRE(f.record(1).empty());
   REQUIRE(f.check());
+}
+
+TEST_CASE("a record is not found in some order of asking, or found where there is none", "[dag]") {
+  EngineFixture f;
+  std::vector<Entry> entries;
+  for (std::uint64_t n = 0; n < 2'000; ++n) entries.push_back({n, {}, ""});
+  f.insert(entries);  // ids are numbers here
+  const auto has = [](std::uint64_t n) { return n % 3 != 0 && (n < 700 || n > 800) && n < 1'900; };
+  f.change([&](Writer& writer) {
+    for (Id id = 0; id < 2'000; ++id) {
+      if (has(id)) writer.put_record(id, as_bytes(std::to_string(id)));
+    }
+  });
+  const auto seed = GENERATE(range(1U, 30U));
+  const Id stride = seed % 2 == 0 ? 4 : 40;
+  f.read(*f.engine, [&](GraphSnapshot& snapshot) {
+    std::mt19937 random(seed);
+    Id id = 0;
+    for (int i = 0; i < 3'000; ++i) {
+      const auto step = static_cast<Id>(random() % stride + (random() % 9 == 0 ? 1'998 : 0));
+      id = random() % 50 == 0 ? static_cast<Id>(random() % 2'000) : (id + step) % 2'000;
+      REQUIRE(as_text(snapshot.view().record(id)) == (has(id) ? std::to_string(id) : ""));
+    }
+  });
 }
 
 TEST_CASE("payloads and records do not survive what remakes the indexes", "[dag]") {

@@ -46,13 +46,13 @@ TEST_CASE("store reader: tells leaf, recipe, result and nothing apart") {
     REQUIRE((c.known == Known::recipe && !c.is_leaf && !c.evicted));
     REQUIRE(addresses(reader, c.inputs) == recipe.inputs);
     REQUIRE(*reader.function(c.function).value() == recipe.function);
-    REQUIRE(detail::params_from(c.params).value() == recipe.params);
+    REQUIRE(detail::decode_params(c.params).value() == recipe.params);
     const auto d = reader.look_up(*reader.find(done)).value();
     REQUIRE((d.known == Known::stored && !d.is_leaf && d.size == 4));
     REQUIRE(d.compute_time == result.compute_time);
     REQUIRE(addresses(reader, d.inputs) == std::vector{plain});
     REQUIRE(d.params.empty());
-    REQUIRE(detail::params_from(d.params).value().empty());
+    REQUIRE(detail::decode_params(d.params).value().empty());
   });
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("store reader: the numbering is the same until the graph is compacted"
   Environment environment = f.environment();
   REQUIRE(PersistentDag<>::open(environment).value().compact().has_value());
   read(f, [&](StoreReader& reader) { after = reader.numbering(); });
-  REQUIRE(before != after);
+  REQUIRE(before < after);
 }
 
 }  // namespace
