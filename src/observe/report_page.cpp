@@ -44,7 +44,7 @@ td.bar { width: 22%; } th:last-child, td:last-child { padding-right: 0; }
 .meter i { display: block; height: 100%; border-radius: 4px; background: var(--accent); }
 .rows { display: grid; grid-template-columns: max-content 1fr max-content; gap: 9px 12px; align-items: center; }
 .strip { position: relative; height: 26px; border-radius: 5px; background: var(--track); overflow: hidden; margin: 6px 0 12px; }
-.strip i { position: absolute; top: 0; bottom: 0; min-width: 1px; border-right: 1px solid var(--card); }
+.strip i { position: absolute; top: 0; bottom: 0; min-width: 2px; }
 svg { display: block; width: 100%; height: 150px; overflow: visible; }
 svg text { fill: var(--soft); font-size: 11.5px; }
 code { font: 12.5px ui-monospace, "DejaVu Sans Mono", Menlo, monospace; }

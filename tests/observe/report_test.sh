@@ -30,7 +30,7 @@ size=$(wc -c <"$scratch/report.html")
 # browse ARGUMENTS...
 browse() {
   chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$scratch/profile" \
-    --host-resolver-rules='MAP * ~NOTFOUND' --window-size=1280,1900 --virtual-time-budget=20000 "$@" \
+    --host-resolver-rules='MAP * ~NOTFOUND' --window-size=1280,2140 --virtual-time-budget=20000 "$@" \
     "file://$scratch/report.html" 2>"$scratch/chromium.log"
 }
 

@@ -1,0 +1,22 @@
+#!/bin/sh
+# usage: dot_test.sh DOT_SAMPLE SCRATCH_DIRECTORY
+# Graphviz accepts what to_dot writes, and finds the nodes and edges that were meant.
+set -eu
+sample=$1
+scratch=$2
+
+command -v dot >/dev/null || {
+  printf 'dot is not installed\n'
+  [ "${CI:-}" = true ] && exit 1
+  exit 77
+}
+rm -rf "$scratch"
+mkdir -p "$scratch"
+"$sample" "$scratch/store" >"$scratch/graph.dot"
+dot -Tplain "$scratch/graph.dot" >"$scratch/graph.txt" 2>"$scratch/errors.txt"
+[ ! -s "$scratch/errors.txt" ] || { cat "$scratch/errors.txt"; exit 1; }
+# 20 nodes and the one that stands for the others; 20 edges: one to the leaf below "done", one from the dots.
+nodes=$(grep -c '^node ' "$scratch/graph.txt")
+edges=$(grep -c '^edge ' "$scratch/graph.txt")
+[ "$nodes" -eq 21 ] || { printf '%s nodes\n' "$nodes"; exit 1; }
+[ "$edges" -ge 20 ] || { printf '%s edges\n' "$edges"; exit 1; }
