@@ -38,7 +38,8 @@ std::vector<double> fill(const EngineKind& kind, const fs::path& directory, std:
   return times;
 }
 
-void measure_open_at(const Options& options, Report& report, const std::string& id, std::size_t n) {
+void measure_open_at(const Options& options, Report& report, const std::string& size, std::size_t n) {
+  const std::string id = "dag.open." + size;
   constexpr std::size_t tail = 2'500;
   std::vector<EngineKind> kinds{deriva_engine(), raw_lmdb_engine()};
   if (n <= 1'000'000) kinds.push_back(unordered_map_engine());
@@ -66,7 +67,7 @@ void measure_open_at(const Options& options, Report& report, const std::string& 
               samples.median(raw, "open"), n});
   report.add(
       {id + ".vs_raw", samples.ratio(ours, raw, "open"), Unit::factor, 5, Better::lower, raw + " open + get", 1, n});
-  report.add({id + ".p99_to_median", samples.median(ours, "p99"), Unit::factor, 3, Better::lower, raw,
+  report.add({"dag.insert.p99_to_median." + size, samples.median(ours, "p99"), Unit::factor, 3, Better::lower, raw,
               samples.median(raw, "p99"), n});
   if (kinds.size() < 3) return;
   report.add({id + ".vs_rebuild", samples.ratio(kinds[2].name, ours, "open"), Unit::factor,
@@ -77,10 +78,9 @@ void measure_open_at(const Options& options, Report& report, const std::string& 
 }  // namespace
 
 void measure_open(const Options& options, Report& report, std::size_t n) {
-  const std::map<std::size_t, std::string> ids{
-      {100'000, "dag.open.100k"}, {1'000'000, "dag.open.1m"}, {10'000'000, "dag.open.10m"}};
-  for (const auto& [size, id] : ids) {
-    if (size <= 10 * n) measure_open_at(options, report, id, size);
+  const std::map<std::size_t, std::string> sizes{{100'000, "100k"}, {1'000'000, "1m"}, {10'000'000, "10m"}};
+  for (const auto& [recipes, size] : sizes) {
+    if (recipes <= 10 * n) measure_open_at(options, report, size, recipes);
   }
   report.note(
       "dag.open: a new process each time that opens and asks for the inputs of one key, timed inside; its pages "

@@ -250,7 +250,7 @@ void plant_cycles(Graph graph, std::uint64_t seed) {
 TEST_CASE("a history of git has other ancestors on disk", "[dag][graphs]") {
   const deriva::test::GraphDirectory directory;
   const std::string path = (directory.path() / "history").string();
-  make_repository(path, from_environment("DERIVA_COMMITS", 3'000));
+  make_repository(path, from_environment("DERIVA_COMMITS", 20'000));
   const Graph graph = commits_of(path);
   put_and_compare(graph);
   plant_cycles(Graph(graph.begin(), graph.begin() + 500), 1);
