@@ -133,6 +133,18 @@ void Engine::complete_found(Worker& worker, StoreReader& reader, const StoreRead
   }
 }
 
+/// Tells the plan which limits hold for the function, once.
+void Engine::introduce(ResolvedFunction& function) {
+  if (std::exchange(function.planned, true)) return;
+  const FunctionOptions& options = function.function.options();
+  const auto resource = resources_.find(options.resource);
+  plan_.set_function(function.number, function,
+                     {function.function.is_coroutine() ? coroutine_limit_
+                      : options.blocking               ? blocking_limit_
+                                                       : Plan::Place::unlimited,
+                      resource == resources_.end() ? Plan::Place::unlimited : resource->second});
+}
+
 /// Null: it is over.
 const RequestPtr& Engine::owner_of(Worker& worker, RequestId id) const {
   if (!worker.owner || worker.owner->id != id) worker.owner = request_of(id);
@@ -156,11 +168,7 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
     return plan_.set_stored(node, std::move(found.value));
   }
   if (owner) ++owner->progress.planned;
-  if (!found.function->planned) {
-    const std::uint32_t limit = found.function->function.is_coroutine() ? coroutine_limit_ : Plan::Place::unlimited;
-    plan_.set_function(found.function->number, *found.function, {limit, Plan::Place::unlimited});
-    found.function->planned = true;
-  }
+  introduce(*found.function);
   auto address_of = [&](StoreId id) {
     try {
       return reader.address(id);
