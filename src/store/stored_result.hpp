@@ -14,7 +14,7 @@
 namespace deriva::detail {
 
 /// Values of results up to this size are stored in the record instead of by digest.
-/// docs/storage-format.md has the measurements behind it.
+/// Less than the entry of a table for values takes beside the value.
 inline constexpr std::size_t inline_result_bytes = 64;
 
 /// What is stored of a result: a head of 56 bytes, and the value behind it if it is that small.
