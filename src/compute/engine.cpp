@@ -36,7 +36,12 @@ Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver reso
       options_(with_defaults(options)),
       verify_seed_(options.verify_seed ? *options.verify_seed : random_seed()),
       cache_(options.cache_bytes, random_seed()),
-      coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)) {}
+      coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)),
+      blocking_limit_(plan_.add_limit(options_.blocking_concurrency)) {
+  for (const Resource& resource : options_.resources) {
+    if (!resource.name.empty()) resources_.try_emplace(resource.name, plan_.add_limit(resource.places));
+  }
+}
 
 /// What is there without computing: the value, an error, or nothing.
 std::optional<Result<Blob>> Engine::look(const Address& address) {
@@ -88,8 +93,7 @@ Engine::Looked Engine::look_in_store(const Address& address) {
   return looked;
 }
 
-void Engine::start(RequestId id, const Address& address, MaterializeOptions options,
-                   Completion<Blob>::Ptr completion) {
+void Engine::start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion) {
   const auto answer = [&](Result<Blob> result) {
     if (options.outcome != nullptr) {
       *options.outcome = Outcome();
@@ -101,6 +105,9 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
   if (std::optional<Blob> cached = cache_.get(address)) return answer(std::move(*cached));
   Looked looked = look_in_store(address);
   if (looked.known) return answer(*std::move(looked.known));
+  if (options.deadline && *options.deadline <= Clock::now()) {
+    return answer(Error(Errc::deadline_exceeded, "the time allowed for the request was over when it began"));
+  }
 
   Lock lock(mutex_);
   if (stopping_) {
@@ -124,6 +131,8 @@ RequestPtr Engine::make_request(RequestId id, const Address& address, Materializ
   request->target = address;
   request->options = std::move(options);
   request->completion = std::move(completion);
+  if (requests_.empty() && endings_.empty()) refused_.clear();
+  request->first_refusal = refused_.size();
   if (request->options.progress) request->reported = Clock::now();
   return request;
 }
@@ -140,25 +149,35 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
     });
     if (!agreed || id == none) {
       requests_.erase(request->id);
-      return conclude(lock, request, agreed ? Error(Errc::not_found, "the recipe was removed").with_address(request->target) : agreed.error());
+      return conclude(
+          lock, request,
+          agreed ? Error(Errc::not_found, "the recipe was removed").with_address(request->target) : agreed.error());
     }
   }
   const MaterializeOptions& options = request->options;
   plan_.add_request({request->id, id, request->target, options.verify.rate(), options.priority,
                      options.on_failure == FailurePolicy::keep_going});
+  add_deadline(*request);
   wake();
   deliver(lock);
 }
 
 void Engine::cancel(RequestId id) {
   Lock lock(mutex_);
+  give_up(lock, id, cancelled());
+}
+
+/// Ends a request at once, if it is not over; what only it wanted is freed in slices.
+void Engine::give_up(Lock& lock, RequestId id, const Error& why) {
   if (!plan_.drop_request(id)) return;
-  const RequestPtr request = request_of(id);
-  requests_.erase(id);
+  const auto entry = requests_.find(id);
+  const RequestPtr request = std::move(entry->second);
+  requests_.erase(entry);
+  remove_deadline(*request);
   plan_.sweep(sweep_at_once);
   stop_abandoned(lock);
   wake();
-  conclude(lock, request, cancelled());
+  conclude(lock, request, why);
 }
 
 /// Asks the coroutine functions to stop that nobody waits for any more.
@@ -187,6 +206,8 @@ void Engine::shutdown() {
     open.push_back(std::move(request));
   }
   requests_.clear();
+  deadlines_.clear();
+  scheduler_->disarm();
   static_cast<void>(plan_.take_abandoned());  // They are among `stops`.
   lock.unlock();
   for (std::stop_source& stop : stops) stop.request_stop();
@@ -197,6 +218,8 @@ void Engine::shutdown() {
   changed_.wait(lock, [this] { return active_ == 0 && inside_ == 0; });
   --blocked_;
   write_results(lock);
+  lock.unlock();
+  scheduler_->join_blocking();
 }
 
 }  // namespace deriva::detail

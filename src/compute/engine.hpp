@@ -6,11 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -71,6 +74,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
     Completion<void>::Ptr completion;
     std::uint64_t batch;
   };
+  /// A result that contradicts the stored one.
+  struct Refused {
+    Address address;
+    Error error;
+  };
   /// Results that are not in the store yet, and their nodes.
   struct Unwritten {
     std::vector<ComputedResult> results;
@@ -92,10 +100,18 @@ class Engine : public std::enable_shared_from_this<Engine> {
   RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
                           Completion<Blob>::Ptr completion);
   RequestPtr request_of(RequestId id) const;
+  void give_up(Lock& lock, RequestId id, const Error& why);
   void stop_abandoned(Lock& lock);
+
+  // engine_deadline.cpp
+  void add_deadline(const Request& request);
+  void remove_deadline(const Request& request);
+  void arm();
+  void expire();
 
   // engine_deliver.cpp: how requests end
   void deliver(Lock& lock);
+  void count_met();
   std::optional<Delivery> take_delivery(Plan::Finished finished);
   void recycle(RequestPtr request);
   void conclude(Lock& lock, const RequestPtr& request, Result<Blob> result);
@@ -127,12 +143,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
                       Worker::Found& found);
   void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, std::size_t index);
+  void introduce(ResolvedFunction& function);
   const RequestPtr& owner_of(Worker& worker, RequestId id) const;
 
   // engine_run.cpp: functions, from their call to their result
   void prepare(Worker& worker);
   bool chosen_for_verification(const Plan::Job& job) const;
   void gather(Worker& worker);
+  void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
   static Result<Blob> call(const Plan::Job& job, std::span<const Blob> inputs, bool verify);
@@ -144,19 +162,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                   std::chrono::nanoseconds compute_time, bool verified);
 
-  // engine_coroutine.cpp
-  void start_coroutine(const std::shared_ptr<CoroutineRun>& run);
-  void finish_coroutine(const std::shared_ptr<CoroutineRun>& run, Result<Blob> result);
+  // engine_detached.cpp: functions that go their own way
+  void start_detached(const std::shared_ptr<DetachedRun>& run);
+  void start_coroutine(const std::shared_ptr<DetachedRun>& run);
+  void finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
+  void run_blocking(const std::shared_ptr<DetachedRun>& run);
+  void publish(const DetachedRun& run, Result<Blob> result);
+  bool come_inside();
+  void go_outside();
 
   // engine_write.cpp
   void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
   bool lagging() const;
-  struct Refused {
-    Address address;
-    Error error;
-  };
   Result<void> put_results(std::span<const ComputedResult> results, std::vector<Refused>& refused);
-  void end_batch(Lock& lock, const Result<void>& put, std::span<const Refused> refused);
+  void end_batch(Lock& lock, const Result<void>& put);
+  void tell_written(Lock& lock, const Result<void>& put);
   Result<Blob> result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused);
 
   const std::unique_ptr<Scheduler> scheduler_;
@@ -170,11 +190,15 @@ class Engine : public std::enable_shared_from_this<Engine> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;  ///< For threads that block.
   Plan plan_;
-  const std::uint32_t coroutine_limit_;  ///< Of the plan.
+  const std::uint32_t coroutine_limit_;  ///< Of the plan, as the next ones.
+  const std::uint32_t blocking_limit_;
+  std::map<std::string, std::uint32_t> resources_;
   boost::unordered_flat_map<RequestId, RequestPtr> requests_;
   std::vector<RequestPtr> unused_requests_;
   std::vector<std::unique_ptr<Worker>> idle_workers_;
-  std::vector<RequestId> joined_;
+  std::vector<RequestId> joined_;  ///< Of one call, as the next one; kept for their memory.
+  std::vector<RequestId> reused_;
+  std::set<std::pair<Clock::time_point, RequestId>> deadlines_;
   std::vector<Ending> endings_;
   std::vector<FlushWaiter> flush_waiters_;
   Unwritten unwritten_;
@@ -182,6 +206,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   bool writing_ = false;
+  std::vector<Refused> refused_;      ///< Since there was no request last.
   std::optional<Error> write_error_;  ///< The first since somebody was told.
   boost::unordered_flat_map<NodeId, std::stop_source> coroutines_;
   float function_time_ = 0;  ///< Running average over all functions, in nanoseconds.

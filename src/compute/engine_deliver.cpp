@@ -6,11 +6,7 @@ namespace deriva::detail {
 
 /// Completes the requests that the plan has finished, or keeps them until they are written.
 void Engine::deliver(Lock& lock) {
-  joined_.clear();
-  plan_.take_joined(joined_);
-  for (const RequestId id : joined_) {
-    if (const RequestPtr request = request_of(id)) ++request->outcome.joined;
-  }
+  count_met();
   if (!plan_.has_finished()) return;
   std::vector<Plan::Finished> finished;
   plan_.take_finished(finished);
@@ -30,6 +26,21 @@ void Engine::deliver(Lock& lock) {
   }
 }
 
+void Engine::count_met() {
+  joined_.clear();
+  reused_.clear();
+  plan_.take_met(joined_, reused_);
+  for (const RequestId id : joined_) {
+    if (const RequestPtr request = request_of(id)) ++request->outcome.joined;
+  }
+  for (const RequestId id : reused_) {
+    const RequestPtr request = request_of(id);
+    if (!request) continue;
+    ++request->outcome.reused;
+    ++request->progress.reused;
+  }
+}
+
 /// Keeps the memory of a request that nobody knows any more.
 void Engine::recycle(RequestPtr request) {
   constexpr std::size_t most = 64;
@@ -43,6 +54,7 @@ std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
   const auto entry = requests_.find(finished.request);
   RequestPtr request = std::move(entry->second);
   requests_.erase(entry);
+  remove_deadline(*request);
   if (finished.failures) {
     request->outcome.failures = finished.failures->errors;
     return Delivery{std::move(request), Result<Blob>(summarize(*finished.failures))};
@@ -111,8 +123,10 @@ void Engine::announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job,
 /// Tells the hosts for whom the batch ran how far their requests are.
 void Engine::report_progress(Lock& lock, Worker& worker) {
   for (const Plan::Job& job : worker.batch.jobs) {
-    const RequestPtr owner = owner_of(worker, job.owner);
-    if (owner && owner->options.progress) report_progress(lock, owner);
+    const RequestPtr& owner = owner_of(worker, job.owner);
+    if (!owner || !owner->options.progress) continue;
+    const RequestPtr kept = owner;  // The mutex is left, and the worker may be at another one's.
+    report_progress(lock, kept);
   }
 }
 

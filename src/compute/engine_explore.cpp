@@ -108,7 +108,7 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
 /// The function and the params of a recipe; its value, if it is kept in memory alone.
 void Engine::complete_found(Worker& worker, StoreReader& reader, const StoreReader::Answer& answer, StoreId id,
                             Worker::Found& found) {
-  if (!options_.store_results && cache_.size() > 0) found.value = cache_.get(reader.address(id));
+  if (!options_.store_results) found.value = cache_.get(reader.address(id));
   if (answer.function >= worker.functions.size()) worker.functions.resize(answer.function + 1);
   ResolvedFunction*& function = worker.functions[answer.function];
   if (function == nullptr) {
@@ -123,13 +123,25 @@ void Engine::complete_found(Worker& worker, StoreReader& reader, const StoreRead
   }
   found.function = function;
   if (answer.params.empty()) return;
-  Result<Params> params = decode_params(answer.params);
+  Result<Params> params = params_from(answer.params);
   if (params) {
     found.params = *std::move(params);
   } else {
     found.known = Worker::Known::error;
     found.error = params.error();
   }
+}
+
+/// Tells the plan which limits hold for the function, once.
+void Engine::introduce(ResolvedFunction& function) {
+  if (std::exchange(function.planned, true)) return;
+  const FunctionOptions& options = function.function.options();
+  const auto resource = resources_.find(options.resource);
+  plan_.set_function(function.number, function,
+                     {function.function.is_coroutine() ? coroutine_limit_
+                      : options.blocking               ? blocking_limit_
+                                                       : Plan::Place::unlimited,
+                      resource == resources_.end() ? Plan::Place::unlimited : resource->second});
 }
 
 /// Null: it is over.
@@ -143,8 +155,8 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
   Worker::Found& found = worker.found[index];
   if (found.known == Worker::Known::error) return plan_.fail(node, found.error->with_address(plan_.address(node)));
   if (found.known == Worker::Known::nothing) {
-    return plan_.fail(node, Error(Errc::not_found, "no leaf and no recipe has this address")
-                                .with_address(plan_.address(node)));
+    return plan_.fail(
+        node, Error(Errc::not_found, "no leaf and no recipe has this address").with_address(plan_.address(node)));
   }
   const RequestPtr& owner = owner_of(worker, plan_.owner(node));
   if (found.known == Worker::Known::stored || found.value) {
@@ -155,11 +167,7 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
     return plan_.set_stored(node, std::move(found.value));
   }
   if (owner) ++owner->progress.planned;
-  if (!found.function->planned) {
-    const std::uint32_t limit = found.function->function.is_coroutine() ? coroutine_limit_ : Plan::Place::unlimited;
-    plan_.set_function(found.function->number, *found.function, {limit, Plan::Place::unlimited});
-    found.function->planned = true;
-  }
+  introduce(*found.function);
   auto address_of = [&](StoreId id) {
     try {
       return reader.address(id);

@@ -48,7 +48,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   return true;
 }
 
-/// Sets coroutines apart, which may be asked to stop.
+/// Sets apart what does not run on this thread.
 void Engine::prepare(Worker& worker) {
   worker.ran.clear();
   for (const Plan::Job& job : worker.batch.jobs) {
@@ -57,12 +57,14 @@ void Engine::prepare(Worker& worker) {
     const float average = plan_.average(job.function->number);
     ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
-    if (!job.function->function.is_coroutine()) continue;
-    ran.coroutine = std::make_shared<CoroutineRun>();
-    ran.coroutine->job = job;
-    ran.coroutine->verify = ran.verify;
-    ran.coroutine->owner = request_of(job.owner);
-    coroutines_.emplace(job.node, ran.coroutine->stop);
+    const Function& function = job.function->function;
+    if (!function.is_coroutine() && !function.options().blocking) continue;
+    ran.detached = std::make_shared<DetachedRun>();
+    ran.detached->job = job;
+    ran.detached->verify = ran.verify;
+    ran.detached->owner = request_of(job.owner);
+    if (!function.is_coroutine()) continue;
+    coroutines_.emplace(job.node, ran.detached->stop);
     plan_.set_stoppable(job.node);
   }
 }
@@ -76,30 +78,54 @@ bool Engine::chosen_for_verification(const Plan::Job& job) const {
 
 // --- Inputs
 
-/// Reads the inputs whose values are in the store; those that others want, too, are kept for them.
+/// Gets the inputs whose values are in the store; those that others want, too, are kept for them.
 void Engine::gather(Worker& worker) {
-  Plan::Batch& batch = worker.batch;
   worker.loaded.clear();
-  worker.reread = false;
+  worker.stored.clear();
+  worker.reread = !worker.batch.missing.empty();
+  if (worker.reread) find_stored(worker);
   NodeId last = none;
-  for (const Plan::Missing& missing : batch.missing) {
-    if (missing.node == last) {
-      batch.inputs[missing.position] = worker.loaded.back().second;
-      continue;
-    }
+  for (std::size_t i = 0; i < worker.batch.missing.size(); ++i) {
+    const Plan::Missing& missing = worker.batch.missing[i];
+    Blob& input = worker.batch.inputs[missing.position];
     std::optional<Result<Blob>>& failed = worker.ran[missing.job].result;
     if (failed) continue;
-    std::optional<Result<Blob>> value = look(*missing.address);
-    worker.reread = true;
+    if (missing.node == last) {
+      input = worker.loaded.back().second;
+      continue;
+    }
+    std::optional<Result<Blob>> value = cache_.get(*missing.address);
+    if (!value && worker.stored[i]) {
+      value = load(store_, *std::move(worker.stored[i]));
+      if (*value) cache_.put(*missing.address, **value);
+    }
+    if (!value) value = look(*missing.address);  // The graph was compacted, or it is not there.
     if (!value) value = Error(Errc::not_found, "an input was stored, and is gone");
     if (!*value) {
       failed = value->error().with_address(*missing.address);
       continue;
     }
-    batch.inputs[missing.position] = **value;
-    worker.loaded.emplace_back(missing.node, **std::move(value));
+    input = **value;
+    if (!missing.shared) continue;
+    worker.loaded.emplace_back(missing.node, input);
     last = missing.node;
   }
+}
+
+/// Looks all of them up on one snapshot.
+void Engine::find_stored(Worker& worker) {
+  worker.stored.resize(worker.batch.missing.size());
+  const auto find = [&](StoreReader& reader) -> Result<void> {
+    if (reader.numbering() != worker.batch.numbering) return {};
+    for (std::size_t i = 0; i < worker.stored.size(); ++i) {
+      const Plan::Missing& missing = worker.batch.missing[i];
+      if (missing.id == none || (i > 0 && worker.batch.missing[i - 1].node == missing.node)) continue;
+      Result<std::optional<StoredBlob>> value = reader.value(missing.id);
+      if (value) worker.stored[i] = *std::move(value);
+    }
+    return {};
+  };
+  static_cast<void>(read(store_, find));  // What was not found is looked for once more, one by one.
 }
 
 /// Reading takes its time: what nobody wants any more by now is not begun.
@@ -110,7 +136,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     const NodeId node = worker.batch.jobs[i].node;
     if (plan_.wanted(node)) continue;
     worker.ran[i].is_over = true;
-    if (worker.ran[i].coroutine) coroutines_.erase(node);
+    coroutines_.erase(node);
     plan_.fail(node, Error(Errc::cancelled));  // Nobody is told.
   }
   lock.unlock();
@@ -128,11 +154,10 @@ void Engine::call_functions(Worker& worker) {
       continue;
     }
     const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
-    if (ran.coroutine) {
+    if (ran.detached) {
       ran.is_over = true;  // It goes its own way.
-      ran.coroutine->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
-      ran.coroutine->started = Clock::now();
-      start_coroutine(std::exchange(ran.coroutine, nullptr));
+      ran.detached->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+      start_detached(std::exchange(ran.detached, nullptr));
       continue;
     }
     const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();

@@ -12,6 +12,8 @@ constexpr std::chrono::milliseconds drain_time{1};
 /// Nodes that are freed between two other pieces of work.
 constexpr std::size_t sweep_slice = 4'096;
 
+Error deadline_exceeded() { return Error(Errc::deadline_exceeded, "the time allowed for the request is over"); }
+
 }  // namespace
 
 /// The completion of a thread that blocks in `materialize`.
@@ -40,18 +42,25 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
   const std::shared_ptr<Engine> self = shared_from_this();  // Shutdown does not wait for who is about to return.
   Blocked::Slot slot;
   Blocked blocked(*this, slot);
-  start(next_request(), address, std::move(options), Completion<Blob>::Ptr(&blocked));
+  const RequestId id = next_request();
+  std::optional<Clock::time_point> deadline = options.deadline;
+  start(id, address, std::move(options), Completion<Blob>::Ptr(&blocked));
   Lock lock(mutex_);
+  const auto check_deadline = [&] {
+    if (!deadline || slot.result || Clock::now() < *deadline) return;
+    deadline.reset();
+    give_up(lock, id, deadline_exceeded());
+  };
   while (!slot.result) {
     if (active_ < options_.concurrency && has_work() && !stopping_) {
       std::unique_ptr<Worker> worker = enter();
-      while (!slot.result && !stopping_ && step(lock, *worker)) {
-      }
+      while (!slot.result && !stopping_ && step(lock, *worker)) check_deadline();
       leave(std::move(worker));
     } else {
       ++blocked_;
-      changed_.wait(lock);
+      deadline ? static_cast<void>(changed_.wait_until(lock, *deadline)) : changed_.wait(lock);
       --blocked_;
+      check_deadline();
     }
   }
   return std::move(*slot.result);

@@ -49,7 +49,10 @@ bool Engine::write_results(Lock& lock) {
   --busy_;
   writing_ = false;
   written_ = number;
-  end_batch(lock, put, refused);
+  if (!write_error_ && !put) write_error_ = put.error();
+  if (!write_error_ && !refused.empty()) write_error_ = refused.front().error;
+  refused_.insert(refused_.end(), refused.begin(), refused.end());
+  end_batch(lock, put);
   return true;
 }
 
@@ -66,28 +69,29 @@ Result<void> Engine::put_results(std::span<const ComputedResult> results, std::v
   return {};
 }
 
-/// The batch is in the store, or could not be written: tells those who waited for it.
-void Engine::end_batch(Lock& lock, const Result<void>& put, std::span<const Refused> refused) {
+/// The batch is in the store, or could not be written.
+void Engine::end_batch(Lock& lock, const Result<void>& put) {
   for (const NodeId node : being_written_.nodes) plan_.unpin(node);
   being_written_.results.clear();
   being_written_.nodes.clear();
   being_written_.bytes = 0;
-  if (!write_error_ && !put) write_error_ = put.error();
-  if (!write_error_ && !refused.empty()) write_error_ = refused.front().error;
+  if (blocked_ > 0) changed_.notify_all();
+  if (!endings_.empty() || !flush_waiters_.empty()) tell_written(lock, put);
+}
 
-  const auto written = [&](const auto& waits) { return waits.batch <= written_; };
+void Engine::tell_written(Lock& lock, const Result<void>& put) {
   std::vector<Ending> endings;
   std::vector<FlushWaiter> waiters;
   const auto take = [&](auto& from, auto& to) {
-    const auto rest = std::stable_partition(from.begin(), from.end(), [&](const auto& one) { return !written(one); });
+    const auto rest =
+        std::stable_partition(from.begin(), from.end(), [&](const auto& one) { return one.batch > written_; });
     to.assign(std::make_move_iterator(rest), std::make_move_iterator(from.end()));
     from.erase(rest, from.end());
   };
   take(endings_, endings);
   take(flush_waiters_, waiters);
   const std::optional<Error> error = waiters.empty() ? std::nullopt : std::exchange(write_error_, std::nullopt);
-  if (blocked_ > 0) changed_.notify_all();
-  if (endings.empty() && waiters.empty()) return;
+  const std::vector<Refused> refused = refused_;
   lock.unlock();
   for (FlushWaiter& waiter : waiters) finish<void>(std::move(waiter.completion), flushed(error));
   std::vector<Result<Blob>> results;
@@ -100,7 +104,7 @@ void Engine::end_batch(Lock& lock, const Result<void>& put, std::span<const Refu
 Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused) {
   const Address& target = ending.request->target;
   if (!put) return put.error();
-  for (const Refused& one : refused) {
+  for (const Refused& one : refused.subspan(ending.request->first_refusal)) {
     if (one.address == target) return one.error;
     const auto above = store_.dag().transitive_dependents(one.address);
     if (!above || std::find(above->begin(), above->end(), target) != above->end()) return one.error;

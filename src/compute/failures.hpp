@@ -12,8 +12,8 @@ namespace deriva::detail {
 /// What failed below a node. Not empty.
 struct Failures {
   static constexpr std::size_t most = 64;
-  std::vector<Error> errors;   ///< The first ones, each address once.
-  bool complete = true;        ///< Whether these are all.
+  std::vector<Error> errors;  ///< The first ones, each address once.
+  bool complete = true;       ///< Whether these are all.
 };
 using FailuresPtr = std::shared_ptr<const Failures>;
 

@@ -58,7 +58,12 @@ void Plan::leave_request(std::uint32_t slot) {
   request_slots_.erase(request.id);
   request.id = 0;
   request.open = false;
-  if (--request.members == 0) requests_.give_back(slot);
+  leave(slot);
+}
+
+/// One node less, or no longer open.
+void Plan::leave(std::uint32_t request) {
+  if (--requests_[request].members == 0) requests_.give_back(request);
 }
 
 /// Of a node that failed, those that do not keep going may be told before the others.
@@ -83,9 +88,11 @@ void Plan::take_finished(std::vector<Finished>& out) {
   finished_.clear();
 }
 
-void Plan::take_joined(std::vector<RequestId>& out) {
-  out.insert(out.end(), joined_.begin(), joined_.end());
+void Plan::take_met(std::vector<RequestId>& joined, std::vector<RequestId>& reused) {
+  joined.insert(joined.end(), joined_.begin(), joined_.end());
+  reused.insert(reused.end(), reused_.begin(), reused_.end());
   joined_.clear();
+  reused_.clear();
 }
 
 // --- Taking turns
@@ -147,8 +154,14 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
 
 /// The request wants a node that is there already. What another one has brought in becomes as urgent as this one.
 void Plan::meet(NodeId node, std::uint32_t request) {
-  const Node& n = nodes_[node];
-  if (n.owner == request || n.state == State::available || !requests_[request].open) return;
+  Node& n = nodes_[node];
+  if (n.owner == request || !requests_[request].open) return;
+  if (n.state == State::available) {
+    reused_.push_back(requests_[request].id);
+    ++requests_[request].members;  // It is counted once: from now on it is this request's.
+    leave(std::exchange(n.owner, request));
+    return;
+  }
   joined_.push_back(requests_[request].id);
   if (requests_[n.owner].priority < requests_[request].priority) {
     set_priority(n.owner, requests_[request].priority);

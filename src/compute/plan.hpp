@@ -129,6 +129,7 @@ class Plan {
     NodeId node;
     std::uint32_t position;  ///< In the batch's inputs.
     std::uint32_t job;       ///< In the batch.
+    StoreId id;              ///< Under `numbering`; or `none`.
     const Address* address;
     bool shared;  ///< Somebody else wants it, too.
   };
@@ -136,6 +137,7 @@ class Plan {
     std::vector<Job> jobs;
     std::vector<Blob> inputs;
     std::vector<Missing> missing;
+    std::uint64_t numbering = 0;
     void clear();
   };
   /// Moves ready nodes to `running` and appends them to the batch: until they are `most`, or will take so many
@@ -178,8 +180,9 @@ class Plan {
   [[nodiscard]] bool wanted(NodeId node) const { return nodes_[node].interest > 0; }
   /// Whether a running node was abandoned and may have a successor of the same address: its value is not to be used.
   [[nodiscard]] bool forgotten(NodeId node) const { return nodes_[node].forgotten; }
-  /// Requests that met a node which another one had brought in and which was not available yet.
-  void take_joined(std::vector<RequestId>& out);
+  /// Appends requests that met a node which another one had brought in: once for each that was not available yet
+  /// (`joined`) or was (`reused`).
+  void take_met(std::vector<RequestId>& joined, std::vector<RequestId>& reused);
 
   /// What the ids of the store mean: they change their meaning when the store says so.
   [[nodiscard]] std::uint64_t numbering() const noexcept { return numbering_; }
@@ -194,8 +197,8 @@ class Plan {
     RequestId id = 0;
     NodeId target = none;
     std::uint32_t next_on_target = none;
-    std::uint32_t members = 0;  ///< Nodes it brought in; one more while it is open.
-    NodeId unexpanded = none;   ///< The stack of those, linked by `next`.
+    std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
+    NodeId unexpanded = none;    ///< The stack of those, linked by `next`.
     std::uint32_t ready = none;  ///< The queue of those, if there are any.
     std::array<std::uint32_t, 2> next_in_turn{none, none};
     Priority priority = Priority::normal;
@@ -228,6 +231,7 @@ class Plan {
   void link(std::uint32_t edge, NodeId input, NodeId dependent);
   void finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient = false);
   void leave_request(std::uint32_t slot);
+  void leave(std::uint32_t request);
   void join_turn(Turn turn, std::uint32_t request);
   std::uint32_t pick(Turn turn);
   void next_turn(Turn turn, std::uint32_t request, bool has_more);
@@ -282,7 +286,7 @@ class Plan {
   std::uint32_t picks_ = 0;
   std::size_t expansions_ = 0;
   std::size_t ready_ = 0;
-  std::size_t dropped_ = 0;  ///< Nodes that are kept by a queue alone.
+  std::size_t dropped_ = 0;    ///< Nodes that are kept by a queue alone.
   std::vector<NodeId> fresh_;  ///< Made ready by `complete`, and in no queue yet.
   std::vector<NodeId> orphans_;
   std::vector<NodeId> visit_;  ///< Of one call; kept for its memory.
@@ -291,6 +295,7 @@ class Plan {
   std::vector<Finished> finished_;
   std::vector<NodeId> abandoned_;
   std::vector<RequestId> joined_;
+  std::vector<RequestId> reused_;
 };
 
 }  // namespace deriva::detail

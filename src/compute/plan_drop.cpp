@@ -172,7 +172,7 @@ void Plan::free(NodeId node) {
     drop_params(node);
     n.work = PlanNode::Work();
   }
-  if (--requests_[n.owner].members == 0) requests_.give_back(n.owner);
+  leave(n.owner);
   if (n.state == State::dropped) --dropped_;
   n.state = State::gone;
   n.id = none;

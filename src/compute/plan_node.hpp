@@ -55,7 +55,7 @@ struct PlanNode {
     Work work;
     Blob value;  ///< If `has_value`.
   };
-  std::uint32_t id = none;  ///< Of the store.
+  std::uint32_t id = none;    ///< Of the store.
   std::uint32_t next = none;  ///< In a queue.
   std::uint32_t first_dependent = none;
   std::uint32_t first_request = none;  ///< That targets this node.

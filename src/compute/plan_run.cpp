@@ -127,6 +127,7 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
   constexpr std::size_t most_unwanted = 4'096;
   const std::size_t enough = batch.jobs.size() + most;
   float taken = 0;
+  batch.numbering = numbering_;
   const auto admit = [&](NodeId node) {
     if (discard_unwanted(node) || !take_places(node)) return;
     add_job(node, batch);
@@ -158,13 +159,14 @@ void Plan::add_job(NodeId node, Batch& batch) {
   const auto number = static_cast<std::uint32_t>(batch.jobs.size());
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
   batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node],
-                        n.work.params == none ? &no_params : &params_[n.work.params], functions_[n.work.function].function, first,
-                        n.work.edge_count, n.work.verify_rate, n.reason});
+                        n.work.params == none ? &no_params : &params_[n.work.params],
+                        functions_[n.work.function].function, first, n.work.edge_count, n.work.verify_rate, n.reason});
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const NodeId input = edges_[n.work.first_edge + i].input;
     Node& below = nodes_[input];
     if (!below.has_value) {
-      batch.missing.push_back({input, first + i, number, &addresses_[input], below.interest > 1});
+      batch.missing.push_back(
+          {input, first + i, number, below.forgotten ? none : below.id, &addresses_[input], below.interest > 1});
       batch.inputs.emplace_back();
     } else if (below.interest > 1) {
       batch.inputs.push_back(below.value);

@@ -23,6 +23,7 @@ struct Request {
   Progress told;  ///< By the last call.
   Outcome outcome;
   std::chrono::steady_clock::time_point reported{};
+  std::size_t first_refusal = 0;  ///< How many results had been refused when it began.
   bool reporting = false;
   std::size_t callbacks = 0;         ///< Calls of the host's that are under way.
   bool over = false;                 ///< No callback begins any more;

@@ -1,10 +1,14 @@
 #include "compute/scheduler.hpp"
 
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <deriva/compute/context.hpp>
 
@@ -38,17 +42,41 @@ void spawn_on(const asio::any_io_executor& io, Scheduler::Call call, Scheduler::
 
 class AsioScheduler final : public Scheduler {
  public:
-  explicit AsioScheduler(asio::any_io_executor io) : io_(std::move(io)) {}
+  AsioScheduler(asio::any_io_executor io, std::size_t blocking_tasks)
+      : io_(std::move(io)), blocking_tasks_(blocking_tasks) {}
   void post(std::function<void()> task) override { asio::post(io_, std::move(task)); }
   void spawn(Call call, Done done) override { spawn_on(io_, std::move(call), std::move(done)); }
+  void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
+    if (!timer_) timer_.emplace(io_);
+    timer_->expires_at(when);
+    timer_->async_wait([task = std::move(task)](const boost::system::error_code& cancelled) {
+      if (!cancelled) task();
+    });
+  }
+  void disarm() override { timer_.reset(); }
+  void post_blocking(std::function<void()> task) override {
+    std::call_once(first_blocking_, [this] { threads_.emplace(blocking_tasks_); });
+    asio::post(*threads_, std::move(task));
+  }
+  void join_blocking() override {
+    if (threads_) threads_->join();
+  }
 
  private:
   asio::any_io_executor io_;
+  const std::size_t blocking_tasks_;
+  std::optional<asio::steady_timer> timer_;
+  std::once_flag first_blocking_;
+  std::optional<asio::thread_pool> threads_;  ///< Of blocking tasks, made with the first.
 };
 
 class InlineScheduler final : public Scheduler {
  public:
   void post(std::function<void()>) override {}
+  void arm(std::chrono::steady_clock::time_point, std::function<void()>) override {}
+  void disarm() override {}
+  void post_blocking(std::function<void()> task) override { task(); }
+  void join_blocking() override {}
   void spawn(Call call, Done done) override {
     asio::io_context context(1);
     spawn_on(context.get_executor(), std::move(call), std::move(done));
@@ -58,8 +86,8 @@ class InlineScheduler final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io) {
-  return std::make_unique<AsioScheduler>(std::move(io));
+std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io, std::size_t blocking_tasks) {
+  return std::make_unique<AsioScheduler>(std::move(io), blocking_tasks);
 }
 
 std::unique_ptr<Scheduler> make_inline_scheduler() { return std::make_unique<InlineScheduler>(); }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -24,6 +26,17 @@ class Scheduler {
   /// Runs the task soon on a thread of the I/O executor, never inside this call.
   virtual void post(std::function<void()> task) = 0;
 
+  /// Runs the task as `post` does, at that time or soon after it, instead of any earlier one that has not run yet.
+  /// Calls of these two exclude each other.
+  virtual void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) = 0;
+  /// Forgets the task of `arm`, unless it is about to run.
+  virtual void disarm() = 0;
+
+  /// Runs a task that may block, soon, on a thread of its own. Requires: not more at a time than it was made for.
+  virtual void post_blocking(std::function<void()> task) = 0;
+  /// Waits until those tasks are done and gone. None may follow.
+  virtual void join_blocking() = 0;
+
   struct Call {
     Function function;
     std::vector<Blob> inputs;
@@ -38,8 +51,9 @@ class Scheduler {
 };
 
 /// On an I/O executor of the host.
-[[nodiscard]] std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io);
-/// On the calling thread alone: posts nothing; `spawn` returns after `done`.
+[[nodiscard]] std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io,
+                                                             std::size_t blocking_tasks);
+/// On the calling thread alone: posts nothing, at no time; `spawn` returns after `done`.
 [[nodiscard]] std::unique_ptr<Scheduler> make_inline_scheduler();
 
 }  // namespace deriva::detail

@@ -12,6 +12,7 @@
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/params.hpp>
+#include <deriva/storage/blob_store.hpp>
 
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
@@ -19,8 +20,8 @@
 
 namespace deriva::detail {
 
-/// A coroutine function that is under way.
-struct CoroutineRun {
+/// A coroutine or blocking function that is under way, apart from the workers.
+struct DetachedRun {
   Plan::Job job{};
   RequestPtr owner{};
   bool verify = false;
@@ -62,15 +63,16 @@ struct Worker {
   struct Ran {
     std::optional<Result<Blob>> result{};
     std::chrono::nanoseconds compute_time{0};
-    std::shared_ptr<CoroutineRun> coroutine{};
+    std::shared_ptr<DetachedRun> detached{};
     bool measured = false;
     bool verify = false;
-    bool is_over = false;  ///< Not to be settled: a coroutine that has started, or what nobody wanted.
+    bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
   };
   Plan::Batch batch;
   std::vector<Ran> ran;
-  std::vector<std::pair<NodeId, Blob>> loaded;  ///< Inputs from the store that others want, too.
-  bool reread = false;  ///< Whether anything was read for the batch.
+  std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
+  std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
+  bool reread = false;                            ///< Whether anything was read for the batch.
   std::uint32_t calls = 0;
   Clock::time_point now{};
 };

@@ -160,7 +160,8 @@ struct PlanFixture {
   }
   std::vector<detail::RequestId> take_joined() {
     std::vector<detail::RequestId> joined;
-    plan.take_joined(joined);
+    std::vector<detail::RequestId> reused;
+    plan.take_met(joined, reused);
     return joined;
   }
 };

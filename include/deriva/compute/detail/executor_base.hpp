@@ -59,8 +59,7 @@ class ExecutorBase {
   Result<Blob> materialize(const Address& address, MaterializeOptions options);
 
   /// Starts a request under an id from `next_request`.
-  void start(RequestId request, const Address& address, MaterializeOptions options,
-             Completion<Blob>::Ptr completion);
+  void start(RequestId request, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion);
   [[nodiscard]] RequestId next_request() noexcept;
   [[nodiscard]] const boost::asio::any_io_executor& io() const noexcept { return io_; }
 

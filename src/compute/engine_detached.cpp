@@ -1,0 +1,84 @@
+#include <utility>
+
+#include "compute/boundary.hpp"
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+
+void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
+  run->started = Clock::now();
+  if (run->job.function->function.is_coroutine()) return start_coroutine(run);
+  scheduler_->post_blocking([self = shared_from_this(), run] { self->run_blocking(run); });
+}
+
+// --- Coroutine functions
+
+void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
+  Scheduler::Call call{run->job.function->function, run->inputs, *run->job.params, *run->job.address,
+                       run->stop.get_token()};
+  scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
+    self->finish_coroutine(run, std::move(result));
+  });
+}
+
+void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
+  if (!come_inside()) return;
+  const Plan::Job& job = run->job;
+  if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  if (run->verify && !run->first) {
+    run->first = std::move(result);
+    start_coroutine(run);
+  } else {
+    if (run->first) result = compare_runs(std::move(*run->first), result, *job.address, job.function->id);
+    publish(*run, std::move(result));
+  }
+  go_outside();
+}
+
+// --- Blocking functions
+
+void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
+  if (!come_inside()) return;
+  publish(*run, call(run->job, run->inputs, run->verify));
+  go_outside();
+}
+
+// --- Both
+
+/// Publishes what a detached function returned to whoever waits for it.
+void Engine::publish(const DetachedRun& run, Result<Blob> result) {
+  const Plan::Job& job = run.job;
+  const std::chrono::nanoseconds compute_time = Clock::now() - run.started;
+  if (result && !options_.store_results) cache_.put(*job.address, *result);
+  Lock lock(mutex_);
+  if (result && run.owner && run.owner->options.on_computed) {
+    announce(lock, run.owner, job, *result, compute_time, run.verify);
+  }
+  coroutines_.erase(job.node);
+  if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
+  const bool counts = run.owner && !run.owner->over;
+  settle_one(counts ? run.owner : nullptr, job, std::move(result), compute_time, run.verify);
+  stop_abandoned(lock);
+  if (run.owner) report_progress(lock, run.owner);
+  deliver(lock);
+}
+
+/// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.
+bool Engine::come_inside() {
+  const Lock lock(mutex_);
+  if (stopping_) return false;
+  ++inside_;
+  return true;
+}
+
+void Engine::go_outside() {
+  const Lock lock(mutex_);
+  --inside_;
+  if (stopping_) {
+    changed_.notify_all();
+  } else {
+    wake();
+  }
+}
+
+}  // namespace deriva::detail
