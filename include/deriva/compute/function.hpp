@@ -38,7 +38,7 @@ concept CoroutineFunction = std::invocable<const Callable&, std::vector<Blob>, P
 /// What an executor has to know of a function to run it.
 struct FunctionOptions {
   /// A limit that it takes a place of while it runs, and only then; see `ExecutorOptions::resources`. Empty: none.
-  std::string resource;
+  std::string resource{};
   /// It waits more than it computes (for a file, a process, a lock): it runs apart from the others, who go on.
   /// Of plain functions; a coroutine is suspended instead.
   bool blocking = false;
