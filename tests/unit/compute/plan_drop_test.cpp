@@ -218,8 +218,8 @@ TEST_CASE("plan: an id that is used again is not reached by the queues and edges
   f.request(2, "t");
   f.expand_all();
   const PlanJob slow = f.take_ready();
-  f.drop(2);  // The edge from "slow" to "t" is stale now;
-  f.request(3, "u");       // "u" has the id of "t", and waits for two.
+  f.drop(2);          // The edge from "slow" to "t" is stale now;
+  f.request(3, "u");  // "u" has the id of "t", and waits for two.
   f.expand_all();
   f.complete(slow);
   REQUIRE(f.finished() == "1=slow()");
