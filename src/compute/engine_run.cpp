@@ -136,6 +136,7 @@ void Engine::find_stored(Worker& worker) {
 void Engine::drop_unwanted(Lock& lock, Worker& worker) {
   lock.lock();
   for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
+  worker.loaded.clear();  // Their nodes may go with those that are dropped.
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     const NodeId node = worker.batch.jobs[i].node;
     if (plan_.wanted(node)) continue;
@@ -204,11 +205,11 @@ void Engine::announce(Lock& lock, Worker& worker) {
 
 /// Publishes what came of a batch to whoever waits for it.
 void Engine::settle(Lock& lock, Worker& worker) {
-  for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;
     const Plan::Job& job = worker.batch.jobs[i];
+    if (ran.detached) coroutines_.erase(job.node);  // Its inputs could not be read.
     if (ran.measured) observe(*job.function, ran.compute_time);
     settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verification.get());
   }
