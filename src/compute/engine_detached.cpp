@@ -64,7 +64,7 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
 void Engine::publish(const DetachedRun& run, Result<Blob> result) {
   const Plan::Job& job = run.job;
   const std::chrono::nanoseconds compute_time = (Clock::now() - run.started) / run.executions;
-  if (result && !options_.store_results) cache_.put(*job.address, *result);
+  if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);
   Lock lock(mutex_);
   if (result && run.owner && run.owner->options.on_computed) {
     announce(lock, run.owner, job, *result, compute_time, run.executions > 1);

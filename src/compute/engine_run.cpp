@@ -178,7 +178,7 @@ void Engine::call_functions(Worker& worker) {
       ran.compute_time = (worker.now - start) / ran.executions;
     }
     if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
-      cache_.put(*job.address, **ran.result);
+      cache_.put(*job.address, **ran.result, ran.compute_time);
     }
   }
 }
