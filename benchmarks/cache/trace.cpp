@@ -52,14 +52,19 @@ class Zipf {
   std::vector<double> sums_;
 };
 
+/// A million requests for the trace's values, popular as by Zipf's law.
+void ask_by_popularity(Trace& trace, std::mt19937_64& random) {
+  const Zipf zipf(trace.items.size());
+  for (std::size_t i = 0; i < 1'000'000; ++i) trace.accesses.push_back(zipf(random));
+}
+
 }  // namespace
 
 Trace zipf_trace() {
   constexpr std::size_t count = 50'000;
   std::mt19937_64 random(1);
   Trace trace{"zipf", varied(count, random), {}, std::size_t{32} << 20U};
-  const Zipf zipf(count);
-  for (std::size_t i = 0; i < 1'000'000; ++i) trace.accesses.push_back(zipf(random));
+  ask_by_popularity(trace, random);
   return trace;
 }
 
@@ -67,8 +72,7 @@ Trace uniform_trace() {
   constexpr std::size_t count = 50'000;
   std::mt19937_64 random(2);
   Trace trace{"uniform", alike(count), {}, count / 10 * alike_bytes};
-  const Zipf zipf(count);
-  for (std::size_t i = 0; i < 1'000'000; ++i) trace.accesses.push_back(zipf(random));
+  ask_by_popularity(trace, random);
   return trace;
 }
 

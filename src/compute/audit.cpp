@@ -5,7 +5,6 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -100,11 +99,10 @@ class Audit {
     }
     for (std::size_t i = 0; i < options_.executions && finding.outcome == AuditOutcome::equal; ++i) {
       const Result<Blob> value = execute(function->function, computation);
-      comparisons.push_back(compare(address, computation.result, Blob(), value, report_.seed));
+      Result<Comparison> comparison = compare_with_stored(store_, address, computation.result, value, report_.seed);
+      if (!comparison) return comparison.error();
+      comparisons.push_back(*std::move(comparison));
       if (comparisons.back().agrees()) continue;
-      const Result<std::optional<Blob>> stored = store_.value(address);
-      if (!stored) return stored.error();
-      comparisons.back() = compare(address, computation.result, stored->value_or(Blob()), value, report_.seed);
       finding.outcome = value ? AuditOutcome::diverged : AuditOutcome::failed;
       finding.error =
           value ? violation(comparisons.back(), finding.function) : attribute(value.error(), address, finding.function);
@@ -183,7 +181,7 @@ Result<void> check_options(const AuditOptions& options) {
 Result<AuditReport> audit(boost::asio::any_io_executor io, Store& store, const Resolver& resolver,
                           const AuditOptions& options) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
-  const std::uint64_t seed = options.seed ? *options.seed : std::random_device()() * 0x1'0000'0001ULL;
+  const std::uint64_t seed = options.seed ? *options.seed : random_seed();
   Result<std::vector<Address>> chosen = choose(store, options, seed);
   if (!chosen) return chosen.error();
   const std::size_t helpers = std::min(options.concurrency, std::max<std::size_t>(chosen->size(), 1)) - 1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -25,6 +26,15 @@ Comparison compare(const Address& address, const Execution& first, const Executi
   return comparison;
 }
 
+/// Null: it has none, or it is not known.
+void keep_values(Comparison& comparison, const Blob* first, const Blob* other) {
+  if (first != nullptr) comparison.first_value = *first;
+  if (other != nullptr) comparison.other_value = *other;
+  if (first != nullptr && other != nullptr) comparison.first_difference = first_difference(*first, *other);
+}
+
+const Blob* value_of(const Result<Blob>& result) { return result ? &*result : nullptr; }
+
 std::string describe(const Execution& execution) {
   if (execution.failed) return "failed";
   return fmt::format("{} bytes with digest {}", execution.size, execution.digest.to_string());
@@ -37,28 +47,22 @@ Execution execution_of(const Result<Blob>& result) {
   return {Digest::of(*result), result->size(), false};
 }
 
-Execution execution_of(const ResultRecord& stored) { return {stored.digest, stored.size, false}; }
-
-Comparison compare(const Address& address, const Result<Blob>& first, const Result<Blob>& other, std::uint64_t seed) {
-  const Execution one = execution_of(first);
+Comparison compare(const Address& address, const Execution& first, const Result<Blob>& first_result,
+                   const Result<Blob>& other, std::uint64_t seed) {
   // Equal bytes need no second hash.
-  const bool same = first && other && *first == *other;
-  Comparison comparison = compare(address, one, same ? one : execution_of(other), seed);
-  if (comparison.agrees()) return comparison;
-  if (first && other) comparison.first_difference = first_difference(*first, *other);
-  if (first) comparison.first_value = *first;
-  if (other) comparison.other_value = *other;
+  const bool same = first_result && other && *first_result == *other;
+  Comparison comparison = compare(address, first, same ? first : execution_of(other), seed);
+  if (!comparison.agrees()) keep_values(comparison, value_of(first_result), value_of(other));
   return comparison;
 }
 
-Comparison compare(const Address& address, const ResultRecord& stored, const Blob& stored_value,
-                   const Result<Blob>& other, std::uint64_t seed) {
-  Comparison comparison = compare(address, execution_of(stored), execution_of(other), seed);
+Result<Comparison> compare_with_stored(const Store& store, const Address& address, const ResultRecord& stored,
+                                       const Result<Blob>& other, std::uint64_t seed) {
+  Comparison comparison = compare(address, {stored.digest, stored.size, false}, execution_of(other), seed);
   if (comparison.agrees()) return comparison;
-  const bool has_stored = stored_value.size() == stored.size;
-  if (has_stored) comparison.first_value = stored_value;
-  if (other) comparison.other_value = *other;
-  if (has_stored && other) comparison.first_difference = first_difference(stored_value, *other);
+  const Result<std::optional<Blob>> value = store.value(address);
+  if (!value) return value.error();
+  keep_values(comparison, *value ? &**value : nullptr, value_of(other));
   return comparison;
 }
 

@@ -1,19 +1,14 @@
 #include "compute/engine.hpp"
 
 #include <algorithm>
-#include <random>
 #include <thread>
 #include <utility>
 
 #include "compute/boundary.hpp"
+#include "compute/sample.hpp"
 
 namespace deriva::detail {
 namespace {
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
-}
 
 ExecutorOptions with_defaults(ExecutorOptions options) {
   if (options.concurrency == 0) options.concurrency = std::max(1U, std::thread::hardware_concurrency());
@@ -51,6 +46,11 @@ std::optional<Result<Blob>> Engine::look(const Address& address) {
   if (!*stored) return std::nullopt;
   cache_.put(address, **stored);
   return Result<Blob>(std::move(**stored));
+}
+
+/// The value of what is known to be stored.
+Result<Blob> Engine::stored_value(const Address& address) {
+  return look(address).value_or(Error(Errc::not_found, "the value was stored, and is gone"));
 }
 
 std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {

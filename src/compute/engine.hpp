@@ -97,6 +97,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // engine.cpp: requests
   std::optional<Result<Blob>> look(const Address& address);
+  Result<Blob> stored_value(const Address& address);
   std::optional<Error> refuse(const MaterializeOptions& options) const;
   Looked look_in_store(const Address& address);
   void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
@@ -111,6 +112,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void remove_deadline(const Request& request);
   void arm();
   void expire();
+  void exceed_deadline(Lock& lock, RequestId id);
 
   // engine_deliver.cpp: how requests end
   void deliver(Lock& lock);
@@ -163,6 +165,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
                 std::chrono::nanoseconds compute_time, bool verified);
   void settle(Lock& lock, Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
+  void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+                    std::chrono::nanoseconds compute_time, Verification* verification);
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                   std::chrono::nanoseconds compute_time, Verification* verification);
 
@@ -185,6 +189,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // engine_write.cpp
   void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
   void keep_comparisons(std::vector<Comparison>& comparisons);
+  std::uint64_t newest_batch() const;
   bool lagging() const;
   Result<void> put_results(std::vector<Refused>& refused);
   Result<Refused> refuse_contradiction(const ComputedResult& result);

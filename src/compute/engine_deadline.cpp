@@ -25,13 +25,16 @@ void Engine::arm() {
   scheduler_->arm(deadlines_.begin()->first, std::move(task));
 }
 
+void Engine::exceed_deadline(Lock& lock, RequestId id) {
+  give_up(lock, id, Error(Errc::deadline_exceeded, "the time allowed for the request is over"));
+}
+
 /// Ends the requests whose time is over.
 void Engine::expire() {
   Lock lock(mutex_);
   const Clock::time_point now = Clock::now();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    give_up(lock, deadlines_.begin()->second,
-            Error(Errc::deadline_exceeded, "the time allowed for the request is over"));
+    exceed_deadline(lock, deadlines_.begin()->second);
   }
   if (!deadlines_.empty() && !stopping_) arm();
 }

@@ -17,8 +17,7 @@ void Engine::deliver(Lock& lock) {
   for (Delivery& delivery : deliveries) {
     if (!delivery.result) {
       lock.unlock();
-      delivery.result = look(delivery.request->target);
-      if (!delivery.result) delivery.result = Error(Errc::not_found, "the value was stored, and is gone");
+      delivery.result = stored_value(delivery.request->target);
       lock.lock();
     }
     conclude(lock, delivery.request, *std::move(delivery.result));
@@ -60,7 +59,7 @@ std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
     return Delivery{std::move(request), Result<Blob>(summarize(*finished.failures))};
   }
   if (finished.value) cache_.put(request->target, *finished.value);
-  const std::uint64_t batch = unwritten_.results.empty() ? batch_ - 1 : batch_;
+  const std::uint64_t batch = newest_batch();
   if (request->options.durable && batch > written_) {
     endings_.push_back({std::move(request), std::move(finished.value), batch});
     return std::nullopt;

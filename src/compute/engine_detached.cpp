@@ -66,16 +66,7 @@ void Engine::publish(const DetachedRun& run, Result<Blob> result) {
   const std::chrono::nanoseconds compute_time = (Clock::now() - run.started) / run.executions;
   if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);
   Lock lock(mutex_);
-  if (result && run.owner && run.owner->options.on_computed) {
-    announce(lock, run.owner, job, *result, compute_time, run.executions > 1);
-  }
-  coroutines_.erase(job.node);
-  if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
-  const bool counts = run.owner && !run.owner->over;
-  settle_one(counts ? run.owner : nullptr, job, std::move(result), compute_time, run.verification.get());
-  stop_abandoned(lock);
-  if (run.owner) report_progress(lock, run.owner);
-  deliver(lock);
+  settle_apart(lock, run.owner, job, std::move(result), compute_time, run.verification.get());
 }
 
 /// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.

@@ -224,6 +224,20 @@ void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds 
   function_time_ += (static_cast<float>(compute_time.count()) - function_time_) * weight;
 }
 
+/// The same for a function that did not run in a batch of this thread's.
+void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+                          std::chrono::nanoseconds compute_time, Verification* verification) {
+  if (result && owner && owner->options.on_computed) {
+    announce(lock, owner, job, *result, compute_time, verification != nullptr);
+  }
+  coroutines_.erase(job.node);
+  if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
+  settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification);
+  stop_abandoned(lock);
+  if (owner) report_progress(lock, owner);
+  deliver(lock);
+}
+
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                         std::chrono::nanoseconds compute_time, Verification* verification) {
   if (verification != nullptr) keep_comparisons(verification->comparisons());

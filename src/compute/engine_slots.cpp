@@ -12,8 +12,6 @@ constexpr std::chrono::milliseconds drain_time{1};
 /// Nodes that are freed between two other pieces of work.
 constexpr std::size_t sweep_slice = 4'096;
 
-Error deadline_exceeded() { return Error(Errc::deadline_exceeded, "the time allowed for the request is over"); }
-
 }  // namespace
 
 /// The completion of a thread that blocks in `materialize`.
@@ -49,7 +47,7 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
   const auto check_deadline = [&] {
     if (!deadline || slot.result || Clock::now() < *deadline) return;
     deadline.reset();
-    give_up(lock, id, deadline_exceeded());
+    exceed_deadline(lock, id);
   };
   while (!slot.result) {
     if (active_ < options_.concurrency && has_work() && !stopping_) {

@@ -45,16 +45,9 @@ bool Engine::help_verify(Lock& lock, Worker& worker) {
     const Result<Blob> result = verification->result();
     worker.now = Clock::now();
     lock.lock();
-    if (result && shared->owner && shared->owner->options.on_computed) {
-      announce(lock, shared->owner, shared->job, *result, shared->compute_time, true);
-    }
     --busy_;
     observe(*shared->job.function, shared->compute_time);
-    const bool is_over = !shared->owner || shared->owner->over;
-    settle_one(is_over ? nullptr : shared->owner, shared->job, result, shared->compute_time, verification.get());
-    stop_abandoned(lock);
-    if (shared->owner) report_progress(lock, shared->owner);
-    deliver(lock);
+    settle_apart(lock, shared->owner, shared->job, result, shared->compute_time, verification.get());
   } else {
     --busy_;
   }

@@ -14,6 +14,9 @@ Result<void> flushed(const std::optional<Error>& error) { return error ? Result<
 
 }  // namespace
 
+/// The number of the last batch that has something in it.
+std::uint64_t Engine::newest_batch() const { return unwritten_.empty() ? batch_ - 1 : batch_; }
+
 /// Whether so much is unwritten that functions have to wait for the writer.
 bool Engine::lagging() const {
   return writing_ && (unwritten_.results.size() >= batches_behind * options_.flush_results ||
@@ -83,14 +86,13 @@ Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& resul
   const Address& address = result.address;
   const Result<std::optional<ResultRecord>> stored = store_.result(address);
   if (!stored) return stored.error();
-  const Result<std::optional<Blob>> value = store_.value(address);
-  if (!value) return value.error();
   const Result<std::optional<Recipe>> recipe = store_.recipe(address);
   if (!recipe) return recipe.error();
   if (!*stored || !*recipe) return Error(Errc::not_found, "the recipe was removed").with_address(address);
-  Comparison comparison = compare(address, **stored, value->value_or(Blob()), result.value, verify_seed_);
-  Error error = violation(comparison, (*recipe)->function);
-  being_written_.comparisons.push_back(std::move(comparison));
+  Result<Comparison> comparison = compare_with_stored(store_, address, **stored, result.value, verify_seed_);
+  if (!comparison) return comparison.error();
+  Error error = violation(*comparison, (*recipe)->function);
+  being_written_.comparisons.push_back(*std::move(comparison));
   return Refused{address, std::move(error)};
 }
 
@@ -136,14 +138,14 @@ Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::spa
     if (!above || std::find(above->begin(), above->end(), target) != above->end()) return one.error;
   }
   if (ending.value) return std::move(*ending.value);
-  return look(target).value_or(Error(Errc::not_found, "the value was stored, and is gone"));
+  return stored_value(target);
 }
 
 // --- Flushing
 
 void Engine::start_flush(Completion<void>::Ptr completion) {
   Lock lock(mutex_);
-  const std::uint64_t batch = unwritten_.empty() ? batch_ - 1 : batch_;
+  const std::uint64_t batch = newest_batch();
   if (batch > written_ && !stopping_) {
     flush_waiters_.push_back({std::move(completion), batch});
     return wake();
@@ -156,7 +158,7 @@ void Engine::start_flush(Completion<void>::Ptr completion) {
 Result<void> Engine::flush() {
   const std::shared_ptr<Engine> self = shared_from_this();
   Lock lock(mutex_);
-  const std::uint64_t batch = unwritten_.empty() ? batch_ - 1 : batch_;
+  const std::uint64_t batch = newest_batch();
   while (written_ < batch) {
     if (write_results(lock)) continue;
     ++blocked_;

@@ -1,11 +1,17 @@
 #include "compute/sample.hpp"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "compute/address_index.hpp"
 
 namespace deriva::detail {
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
+}
 
 double draw(const Address& address, std::uint64_t seed) noexcept {
   return static_cast<double>(AddressHash(seed)(address) >> 11U) * 0x1p-53;

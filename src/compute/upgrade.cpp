@@ -1,6 +1,5 @@
 #include <deriva/compute/upgrade.hpp>
 
-#include <random>
 #include <span>
 #include <utility>
 
@@ -8,6 +7,7 @@
 #include "compute/comparison.hpp"
 #include "compute/reexecution.hpp"
 #include "compute/sample.hpp"
+#include "store/recipes_of.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -17,20 +17,14 @@ constexpr std::size_t alias_batch = 1'000;
 /// The recipes of this function that have a result.
 Result<std::vector<Address>> results_of(const Store& store, const FunctionId& function) {
   std::vector<Address> found;
-  Result<void> outcome;
-  auto visit = [&](const Address& address) {
-    const Result<std::optional<Recipe>> recipe = store.recipe(address);
-    if (!recipe) {
-      outcome = recipe.error();
-    } else if (*recipe && (*recipe)->function == function) {
-      const Result<std::optional<ResultRecord>> result = store.result(address);
-      if (!result) outcome = result.error();
-      if (result && *result) found.push_back(address);
-    }
-    return outcome.has_value();
+  auto is_one = [&](const FunctionId& one) { return one == function; };
+  auto visit = [&](const Address& address) -> Result<void> {
+    const Result<std::optional<ResultRecord>> result = store.result(address);
+    if (!result) return result.error();
+    if (*result) found.push_back(address);
+    return {};
   };
-  if (auto walked = store.dag().for_each(visit); !walked) return walked.error();
-  if (!outcome) return outcome.error();
+  if (auto walked = for_each_recipe_of(store, is_one, visit); !walked) return walked.error();
   return found;
 }
 
@@ -45,14 +39,13 @@ Result<void> check(Store& store, const Function& function, const FunctionId& to,
     computation.recipe.function = to;
     const Result<Blob> value = execute(function, computation);
     ++report.checked;
-    if (value && Digest::of(*value) == computation.result.digest) continue;
+    const Result<Comparison> comparison = compare_with_stored(store, address, computation.result, value, 0);
+    if (!comparison) return comparison.error();
+    if (comparison->agrees()) continue;
     ++report.different;
     if (report.differences.size() >= options.listed_differences) continue;
-    const Result<std::optional<Blob>> stored = store.value(address);
-    if (!stored) return stored.error();
-    const Comparison comparison = compare(address, computation.result, stored->value_or(Blob()), value, 0);
     report.differences.push_back({address, computation.recipe.address(),
-                                  value ? violation(comparison, to) : attribute(value.error(), address, to)});
+                                  value ? violation(*comparison, to) : attribute(value.error(), address, to)});
   }
   return {};
 }
@@ -99,7 +92,7 @@ Result<UpgradeReport> verify_upgrade(Store& store, const Resolver& resolver, con
 
   const Result<std::vector<Address>> all = results_of(store, from);
   if (!all) return all.error();
-  const std::uint64_t seed = options.seed ? *options.seed : std::random_device()() * 0x1'0000'0001ULL;
+  const std::uint64_t seed = options.seed ? *options.seed : random_seed();
   Sample sample(1.0, options.sample, seed);
   for (const Address& address : *all) sample.offer(address);
 

@@ -22,7 +22,8 @@ void Verification::add(Result<Blob> execution) {
             .with_function(*function_);
     return;
   }
-  comparisons_.push_back(compare(*address_, *first_, execution, seed_));
+  if (!first_execution_) first_execution_ = execution_of(*first_);
+  comparisons_.push_back(compare(*address_, *first_execution_, *first_, execution, seed_));
   if (comparisons_.back().agrees() || is_violated_) return;
   error_ = violation(comparisons_.back(), *function_);
   is_violated_ = true;

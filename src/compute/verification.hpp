@@ -38,6 +38,7 @@ class Verification {
   const FunctionId* function_;
   std::uint64_t seed_;
   std::optional<Result<Blob>> first_;
+  std::optional<Execution> first_execution_;  ///< Once it was compared.
   std::optional<Error> error_;
   bool is_violated_ = false;
   std::vector<Comparison> comparisons_;

@@ -5,6 +5,8 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include "store/recipes_of.hpp"
+
 namespace deriva {
 namespace {
 
@@ -67,19 +69,11 @@ Result<Impact> impact_of(const Store& store, std::span<const Address> changed) {
 Result<Impact> impact_of_function(const Store& store, std::string_view name, std::string_view version) {
   return store.dag().snapshot([&](const Graph& graph) -> Result<Impact> {
     Tally tally(store);
-    Result<void> outcome;
-    auto visit = [&](const Address& address) {
-      const Result<std::optional<Recipe>> recipe = store.recipe(address);
-      if (!recipe) {
-        outcome = recipe.error();
-      } else if (*recipe && (*recipe)->function.name == name &&
-                 (version.empty() || (*recipe)->function.version == version)) {
-        outcome = tally.add_with_dependents(graph, address);
-      }
-      return outcome.has_value();
+    auto is_one = [&](const FunctionId& one) {
+      return one.name == name && (version.empty() || one.version == version);
     };
-    if (auto walked = graph.for_each(visit); !walked) return walked.error();
-    if (!outcome) return outcome.error();
+    auto visit = [&](const Address& address) { return tally.add_with_dependents(graph, address); };
+    if (auto walked = detail::for_each_recipe_of(store, is_one, visit); !walked) return walked.error();
     return tally.impact();
   });
 }

@@ -2,14 +2,11 @@
 # usage: dot_test.sh DOT_SAMPLE SCRATCH_DIRECTORY
 # Graphviz accepts what to_dot writes, and finds the nodes and edges that were meant.
 set -eu
+. "$(dirname "$0")/../checks/script.sh"
 sample=$1
 scratch=$2
 
-command -v dot >/dev/null || {
-  printf 'dot is not installed\n'
-  [ "${CI:-}" = true ] && exit 1
-  exit 77
-}
+need dot
 rm -rf "$scratch"
 mkdir -p "$scratch"
 "$sample" "$scratch/store" >"$scratch/graph.dot"
@@ -19,5 +16,6 @@ dot -Tplain "$scratch/graph.dot" >"$scratch/graph.txt" 2>"$scratch/errors.txt"
 # drawn, and the two dotted edges.
 nodes=$(grep -c '^node ' "$scratch/graph.txt")
 edges=$(grep -c '^edge ' "$scratch/graph.txt")
-[ "$nodes" -eq 22 ] || { printf '%s nodes\n' "$nodes"; exit 1; }
-[ "$edges" -eq 21 ] || { printf '%s edges\n' "$edges"; exit 1; }
+[ "$nodes" -eq 22 ] || complain "$nodes nodes"
+[ "$edges" -eq 21 ] || complain "$edges edges"
+verdict

@@ -3,20 +3,10 @@
 # The report in a browser: headless Chromium draws it, in light and dark, and the numbers on the page are those of the
 # run. It is below 5 MB, needs no network, and leaves screenshots in the scratch directory.
 set -eu
+. "$(dirname "$0")/../checks/script.sh"
 sample=$1
 scratch=$2
-failures=0
-
-complain() {
-  printf '%s\n' "$*"
-  failures=$((failures + 1))
-}
-
-command -v chromium >/dev/null || {
-  printf 'chromium is not installed\n'
-  [ "${CI:-}" = true ] && exit 1
-  exit 77
-}
+need chromium
 
 rm -rf "$scratch"
 mkdir -p "$scratch"
@@ -59,4 +49,4 @@ for picture in light dark; do
 done
 ! cmp -s "$scratch/light.png" "$scratch/dark.png" || complain "dark looks like light"
 
-[ "$failures" -eq 0 ]
+verdict

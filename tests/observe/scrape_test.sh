@@ -4,22 +4,11 @@
 # queries return what the server did; every query of the dashboard and the alerts names metrics that are served, and is
 # one that Prometheus evaluates. Without the tools: 77, or in continuous integration a failure.
 set -eu
+. "$(dirname "$0")/../checks/script.sh"
 server=$1
 monitoring=$2
 scratch=$3
-failures=0
-
-complain() {
-  printf '%s\n' "$*"
-  failures=$((failures + 1))
-}
-
-for tool in promtool prometheus curl jq; do
-  command -v "$tool" >/dev/null && continue
-  printf '%s\n' "$tool is not installed"
-  [ "${CI:-}" = true ] && exit 1
-  exit 77
-done
+for tool in promtool prometheus curl jq; do need "$tool"; done
 
 rm -rf "$scratch"
 mkdir -p "$scratch"
@@ -116,4 +105,4 @@ done <"$scratch/queries.txt"
 rules=$(curl -fsS "http://127.0.0.1:$prometheus_port/api/v1/rules" | jq '[.data.groups[].rules[]] | length')
 [ "$rules" -ge 4 ] || complain "Prometheus has $rules rules"
 
-[ "$failures" -eq 0 ]
+verdict

@@ -114,6 +114,15 @@ class ComputeFixture {
   std::map<std::string, std::atomic<int>> runs_;
 };
 
+/// Has a function that gives another value each time, also when it runs twice at once.
+struct WaversFixture : ComputeFixture {
+  WaversFixture() {
+    add("wavers",
+        [this](std::span<const Blob>, const Params&) { return Blob::copy_of("run " + std::to_string(++wavered)); });
+  }
+  std::atomic<int> wavered{0};
+};
+
 /// An executor on a pool of its own.
 template <std::size_t threads>
 struct OnPool {

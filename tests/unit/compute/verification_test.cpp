@@ -95,10 +95,7 @@ MaterializeOptions with(Verify verify) {
 
 TEMPLATE_TEST_CASE("verification: verdicts are in the ledger, with the values of a divergence", "", OnPool<1>,
                    OnPool<3>, OnThisThread) {
-  ComputeFixture f;
-  std::atomic<int> calls{0};
-  f.add("wavers",
-        [&](std::span<const Blob>, const Params&) { return Blob::copy_of("run " + std::to_string(++calls)); });
+  WaversFixture f;
   const Address steady = f.recipe("id", {f.leaf("a")});
   const Address wavers = f.recipe("wavers", {});
   {
@@ -207,10 +204,7 @@ TEST_CASE("verification: what was shared out is settled once, whoever ends last"
 }
 
 TEST_CASE("verification: a result that contradicts the stored one is refused, and the ledger knows") {
-  ComputeFixture f;
-  std::atomic<int> calls{0};
-  f.add("wavers",
-        [&](std::span<const Blob>, const Params&) { return Blob::copy_of("run " + std::to_string(++calls)); });
+  WaversFixture f;
   const Address wavers = f.recipe("wavers", {});
   OnThisThread on(f);
   // Another executor, or another process, is quicker.
@@ -234,10 +228,7 @@ TEST_CASE("verification: a result that contradicts the stored one is refused, an
 }
 
 TEST_CASE("verification: what depends on a violation fails with its cause") {
-  ComputeFixture f;
-  std::atomic<int> calls{0};
-  f.add("wavers",
-        [&](std::span<const Blob>, const Params&) { return Blob::copy_of("run " + std::to_string(++calls)); });
+  WaversFixture f;
   const Address wavers = f.recipe("wavers", {});
   OnThisThread on(f);
   const Result<Blob> value =

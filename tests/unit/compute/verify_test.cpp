@@ -25,10 +25,8 @@ MaterializeOptions with(Verify verify, Outcome* outcome = nullptr) {
   return options;
 }
 
-struct VerifyFixture : ComputeFixture {
+struct VerifyFixture : WaversFixture {
   VerifyFixture() {
-    add("wavers",
-        [this](std::span<const Blob>, const Params&) { return Blob::copy_of("run " + std::to_string(++wavered)); });
     add_async("wavers_async", [this](std::vector<Blob>, Params, Context&) -> boost::asio::awaitable<Blob> {
       co_return Blob::copy_of("run " + std::to_string(++wavered));
     });
@@ -39,7 +37,6 @@ struct VerifyFixture : ComputeFixture {
       return Blob::copy_of("fine");
     });
   }
-  std::atomic<int> wavered{0};
   std::atomic<int> attempts{0};
 };
 
