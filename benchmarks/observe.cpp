@@ -15,6 +15,7 @@
 #include <deriva/observe/metrics.hpp>
 #include <deriva/store/store.hpp>
 
+#include "executor/work_graph.hpp"
 #include "recipes.hpp"
 #include "support/micro.hpp"
 #include "support/samples.hpp"
@@ -55,22 +56,22 @@ class Sink final : public deriva::Observer {
 
 /// The time of a node whose function does nothing, all in all.
 double node_ns(const Options& options, const Scratch& scratch) {
-  const std::size_t nodes = 20'000;
-  const Graph graph = make_graph(Shape::wide, nodes);
+  static constexpr std::size_t nodes = 20'000;
+  const std::vector<Recipe> recipes = recipes_of(wide_graph(nodes));
   deriva::FunctionRegistry registry;
-  registry.add({"node", "1"}, [](std::span<const deriva::Blob>, const deriva::Params& params) {
-    return deriva::Blob::copy_of(std::as_bytes(std::span(&std::get<std::int64_t>(params.begin()->second), 1)));
+  registry.add({"node", "1"}, [](std::span<const deriva::Blob>, const deriva::Params&) {
+    return deriva::Blob::copy_of(std::as_bytes(std::span(&nodes, 1)));
   });
   std::vector<double> samples;
   for (std::uint64_t round = 0; round < options.repetitions; ++round) {
     Store store = open_relaxed(scratch.path() / "nodes");
-    store.put_recipes(graph.recipes).value();
+    const Address target = store.put_recipes(recipes).value().back();
     boost::asio::thread_pool pool(1);
     deriva::ExecutorOptions one_slot;
     one_slot.concurrency = 1;
     deriva::Executor executor(pool.get_executor(), store, registry, one_slot);
-    samples.push_back(nanoseconds([&] { executor.materialize(graph.target).value(); }) /
-                      static_cast<double>(graph.recipes.size()));
+    samples.push_back(nanoseconds([&] { executor.materialize(target).value(); }) /
+                      static_cast<double>(recipes.size()));
   }
   return median(samples);
 }
