@@ -1,6 +1,7 @@
 #include "store/result_writer.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -51,32 +52,38 @@ class ResultWriter {
         if (const Result<bool> linked = store_.blobs.link(transaction_, blobs[i]); !linked) return linked.error();
       }
       if (auto put = add(id, results[i].address, stored); !put) return put;
-      if (!results[i].context.cutoff) continue;
-      if (auto put = store_.cutoffs.insert(transaction_, *results[i].context.cutoff, encoded_); !put) return put;
+    }
+    for (const auto& [id, i] : order) {  // Now that the inputs among them have their records.
+      if (!results[i].context.by_inputs) continue;
+      if (auto put = index(id, {results[i].address, blobs[i].digest}); !put) return put;
     }
     return {};
   }
 
-  Result<void> reuse(const ReusedResult& reused) {
-    const Result<std::optional<StoredResult>> found = store_.cutoffs.find(transaction_, reused.cutoff);
-    if (!found) return found.error();
-    if (!*found) return {};
-    if (!(*found)->is_inline) {
-      const Result<bool> stored = store_.blobs.contains(transaction_, (*found)->digest());
-      if (!stored) return stored.error();
-      if (!*stored) return {};
-    }
-    return add(graph_.find_or_add(reused.address.bytes(), reused.node), reused.address, **found);
-  }
-
  private:
-  // Leaves the encoded result in `encoded_`. The value of `stored` may end here.
+  // The value of `stored` may end here.
   Result<void> add(graph::Id id, const Address& address, const StoredResult& stored) {
     const BytesView before = graph_.add_record(id, stored.encode(encoded_));
     if (before.empty()) return {};
     const StoredResult kept = StoredResult::decode(before);
     if (same_value(kept, stored)) return {};
     return contradiction(address, kept, stored);
+  }
+
+  /// Makes the result the one of its computation, unless another one still is.
+  Result<void> index(graph::Id id, const CutoffEntry& entry) {
+    const std::optional<CutoffKey> key = cutoff_key_of(graph_.view(), id);
+    if (!key) return {};
+    const Result<std::optional<CutoffEntry>> before = store_.cutoffs.find(transaction_, *key);
+    if (!before) return before.error();
+    if (*before && stands(**before)) return {};
+    return store_.cutoffs.put(transaction_, *key, entry);
+  }
+
+  bool stands(const CutoffEntry& entry) {
+    const std::optional<graph::Id> id = graph_.view().find(entry.recipe.bytes());
+    const BytesView record = id ? graph_.view().record(*id) : BytesView();
+    return !record.empty() && entry.matches(StoredResult::decode(record).digest());
   }
 
   const StoreAccess::Impl& store_;
@@ -87,27 +94,20 @@ class ResultWriter {
 
 }  // namespace
 
-Result<void> put_results(Store& store, std::span<const ComputedResult> computed, std::span<const ReusedResult> reused,
+Result<void> put_results(Store& store, std::span<const ComputedResult> results,
                          std::span<const Comparison> comparisons) {
   StoreAccess::Impl& impl = StoreAccess::impl(store);
   std::vector<BytesView> values;
-  values.reserve(computed.size());
-  for (const ComputedResult& result : computed) values.push_back(result.value);
+  values.reserve(results.size());
+  for (const ComputedResult& result : results) values.push_back(result.value);
   const Result<std::vector<PreparedBlob>> blobs = impl.blobs.prepare_many(values);
   if (!blobs) return blobs.error();
   return impl.environment.write([&](WriteTransaction& transaction) -> Result<void> {
     for (const Comparison& comparison : comparisons) {
       if (auto recorded = impl.ledger.record(transaction, comparison); !recorded) return recorded;
     }
-    if (computed.empty() && reused.empty()) return {};
-    auto change = [&](graph::Writer& graph) -> Result<void> {
-      ResultWriter writer(impl, transaction, graph);
-      if (auto put = writer.put(computed, *blobs); !put) return put;
-      for (const ReusedResult& one : reused) {
-        if (auto put = writer.reuse(one); !put) return put;
-      }
-      return {};
-    };
+    if (results.empty()) return {};
+    auto change = [&](graph::Writer& graph) { return ResultWriter(impl, transaction, graph).put(results, *blobs); };
     return impl.graph().change(transaction, change);
   });
 }

@@ -189,7 +189,7 @@ Result<std::optional<ResultRecord>> Store::result(const Address& address) const 
 }
 
 Result<void> Store::put_results(std::span<const ComputedResult> results, std::span<const Comparison> comparisons) {
-  return detail::put_results(*this, results, {}, comparisons);
+  return detail::put_results(*this, results, comparisons);
 }
 
 // --- Looking up

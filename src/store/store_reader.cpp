@@ -95,14 +95,34 @@ Result<std::optional<StoredResult>> StoreReader::result(Id id) {
   return guarded<Out>([&]() -> Result<Out> { return stored_result(id); });
 }
 
-Result<std::optional<StoredResult>> StoreReader::find_cutoff(const CutoffKey& key) {
+Result<std::optional<Digest>> StoreReader::digest(Id id) {
+  return guarded<std::optional<Digest>>([&]() -> Result<std::optional<Digest>> { return value_digest(graph_, id); });
+}
+
+Result<bool> StoreReader::has_cutoffs() {
+  const Result<bool> empty = StoreAccess::impl(store_).cutoffs.empty(transaction_);
+  if (!empty) return empty;
+  return !*empty;
+}
+
+Result<std::optional<StoredResult>> StoreReader::find_cutoff(Id id, std::span<const Digest> inputs) {
   using Out = std::optional<StoredResult>;
   return guarded<Out>([&]() -> Result<Out> {
-    const Result<Out> result = StoreAccess::impl(store_).cutoffs.find(transaction_, key);
-    if (!result || !*result) return result;
-    const Result<std::optional<std::uint64_t>> stored = size(**result);
+    const StoreAccess::Impl& store = StoreAccess::impl(store_);
+    const RecipePayload payload = split_payload(graph_.payload(id));
+    const CutoffKey key = cutoff_key(payload.function, payload.params, inputs);
+    const Result<std::optional<CutoffEntry>> entry = store.cutoffs.find(transaction_, key);
+    if (!entry) return entry.error();
+    if (!*entry) return Out();
+    const std::optional<Id> other = find((*entry)->recipe);
+    const Out result = other ? stored_result(*other) : std::nullopt;
+    if (!result || !(*entry)->matches(result->digest())) return Out();
+    const Result<std::optional<LedgerEntry>> known = store.ledger.verdict(transaction_, (*entry)->recipe);
+    if (!known) return known.error();
+    if (*known && (*known)->verdict == Verdict::diverged) return Out();
+    const Result<std::optional<std::uint64_t>> stored = size(*result);
     if (!stored) return stored.error();
-    return *stored ? *result : Out();
+    return *stored ? result : Out();
   });
 }
 

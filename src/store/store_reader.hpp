@@ -17,7 +17,6 @@
 #include <deriva/core/recipe.hpp>
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/function_ref.hpp>
-#include <deriva/store/detail/cutoff_key.hpp>
 #include <deriva/store/store.hpp>
 
 #include "dag/graph_view.hpp"
@@ -75,8 +74,14 @@ class StoreReader {
   [[nodiscard]] Result<std::optional<Recipe>> recipe(Id id);
   /// What is recorded of a computation. The value, if it is inline, is valid for the snapshot.
   [[nodiscard]] Result<std::optional<StoredResult>> result(Id id);
-  /// The result of a computation with this key, if its value is stored.
-  [[nodiscard]] Result<std::optional<StoredResult>> find_cutoff(const CutoffKey& key);
+  /// The digest of a node's value: of a result, or of what is no recipe as if it were a leaf. Nothing: not recorded.
+  [[nodiscard]] Result<std::optional<Digest>> digest(Id id);
+
+  /// Whether any result can be found by the values of inputs.
+  [[nodiscard]] Result<bool> has_cutoffs();
+  /// The result of another recipe with the same function and params, and inputs of these values, if its value is stored
+  /// and it did not diverge. Requires: `id` is a recipe's.
+  [[nodiscard]] Result<std::optional<StoredResult>> find_cutoff(Id id, std::span<const Digest> inputs);
 
   /// The value of a leaf or a result, if it is stored: to be read and checked with `load`, after the snapshot.
   [[nodiscard]] Result<std::optional<StoredBlob>> value(Id id);

@@ -2,12 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/digest.hpp>
-#include <deriva/store/detail/cutoff_key.hpp>
 
 namespace deriva {
 
@@ -22,10 +20,13 @@ struct ResultRecord {
 };
 
 namespace detail {
+/// A node that is not known.
+inline constexpr std::uint32_t no_node = ~std::uint32_t{0};
+
 /// What an executor knows of a result beyond the result itself.
 struct ResultContext {
-  std::optional<CutoffKey> cutoff;  ///< Also find the result by this.
-  std::uint32_t node = no_node;     ///< Where the recipe probably is in the graph.
+  std::uint32_t node = no_node;  ///< Where the recipe probably is in the graph.
+  bool by_inputs = false;        ///< Also find the result by the values of the recipe's inputs.
 };
 }  // namespace detail
 

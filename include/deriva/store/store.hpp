@@ -71,6 +71,13 @@ class Store {
   /// The recipe of this address, if there is one.
   [[nodiscard]] Result<std::optional<Recipe>> recipe(const Address& address) const;
 
+  /// Removes a recipe with its result and what the ledger knows of it, in one transaction. The bytes of its value stay:
+  /// others may have the same. False: there is no such recipe. An executor that has the value in memory may go on
+  /// giving it. Errors: `invalid_argument`, which says how many recipes depend on it, while any does.
+  Result<bool> remove(const Address& address);
+  /// The same even if other recipes depend on it: it is then an input that nobody provides.
+  Result<bool> force_remove(const Address& address);
+
   /// The bytes of a leaf, or of a recipe's stored result; nothing if there are none. Never computes. The bytes are
   /// checked against their digest. Errors: `corrupted`.
   [[nodiscard]] Result<std::optional<Blob>> value(const Address& address) const;

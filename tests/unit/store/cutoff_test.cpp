@@ -5,7 +5,6 @@
 #include <deriva/storage/table.hpp>
 
 #include "store/cutoff_table.hpp"
-#include "store/result_writer.hpp"
 #include "store/store_reader.hpp"
 #include "support/catch.hpp"
 #include "unit/store/store_fixture.hpp"
@@ -14,36 +13,52 @@ namespace deriva::test {
 namespace {
 
 using detail::CutoffKey;
-using detail::ReusedResult;
 using detail::StoreReader;
 
-const CutoffKey key = detail::cutoff_key(1, as_bytes("params"), std::vector{Digest::of(as_bytes("input"))});
 const std::string large(1'000, 'l');
+const std::string input_value = "what both inputs are";
 
-ComputedResult with_key(const Address& address, std::string_view value, const CutoffKey& cutoff = key) {
+/// Two recipes of one function, whose inputs were made differently and are equal.
+struct CutoffFixture : StoreFixture {
+  Address recipe(std::int64_t number, std::vector<Address> inputs = {}, const std::string& function = "f") {
+    return store->put_recipe(recipe_of(function, std::move(inputs), {{"number", number}})).value();
+  }
+  Result<void> put(std::vector<ComputedResult> results) { return store->put_results(results); }
+
+  /// The digest of the value that is found for a recipe with inputs of these values, if any.
+  std::optional<Digest> find(const Address& address, const std::vector<std::string>& inputs = {input_value}) const {
+    std::vector<Digest> digests;
+    for (const std::string& input : inputs) digests.push_back(Digest::of(as_bytes(input)));
+    std::optional<Digest> digest;
+    const auto look = [&](StoreReader& reader) {
+      const auto found = reader.find_cutoff(*reader.find(address), digests).value();
+      if (found) digest = found->digest();
+    };
+    REQUIRE(detail::read(*store, look).has_value());
+    return digest;
+  }
+  bool has_entries() const {
+    bool some = false;
+    REQUIRE(detail::read(*store, [&](StoreReader& reader) { some = reader.has_cutoffs().value(); }).has_value());
+    return some;
+  }
+  void evict(const std::string& value) const {
+    Environment environment = this->environment();
+    const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
+    auto erase = [&](WriteTransaction& t) { return blobs.erase(t, Digest::of(as_bytes(value))); };
+    REQUIRE(environment.write(erase).value());
+  }
+
+  Address first_input = recipe(1, {}, "g");
+  Address second_input = recipe(2, {}, "g");
+  Address first = recipe(0, {first_input});
+  Address second = recipe(0, {second_input});
+};
+
+ComputedResult by_inputs(const Address& address, std::string_view value) {
   ComputedResult result = computed(address, value);
-  result.context.cutoff = cutoff;
+  result.context.by_inputs = true;
   return result;
-}
-
-Result<void> put(StoreFixture& f, const std::vector<ComputedResult>& results, const std::vector<ReusedResult>& reused) {
-  return detail::put_results(*f.store, results, reused);
-}
-
-/// The digest of the value that is found, if any.
-std::optional<Digest> find(const StoreFixture& f, const CutoffKey& cutoff = key) {
-  std::optional<Digest> digest;
-  REQUIRE(detail::read(*f.store, [&](StoreReader& reader) {
-            if (const auto found = reader.find_cutoff(cutoff).value()) digest = found->digest();
-          }).has_value());
-  return digest;
-}
-
-void evict(const StoreFixture& f, const std::string& value) {
-  Environment environment = f.environment();
-  const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
-  auto erase = [&](WriteTransaction& t) { return blobs.erase(t, Digest::of(as_bytes(value))); };
-  REQUIRE(environment.write(erase).value());
 }
 
 TEST_CASE("cutoff: computations that differ in anything have the same key") {
@@ -68,63 +83,105 @@ TEST_CASE("cutoff: computations that differ in anything have the same key") {
   REQUIRE(detail::cutoff_key(1, {}, ab) == detail::cutoff_key(1, {}, ab));
 }
 
-TEST_CASE("cutoff: a value that was computed for one recipe is not found for another, or its record is lost") {
-  StoreFixture f;
+TEST_CASE("cutoff: a value that was computed for one recipe is not found for another with equal inputs") {
+  CutoffFixture f;
   const std::string value = GENERATE(std::string(), std::string("small"), large);
-  const Address first = f.store->put_recipe(recipe_of("f", {named("a")})).value();
-  const Address second = f.store->put_recipe(recipe_of("f", {named("b")})).value();
-  REQUIRE_FALSE(find(f));
-  REQUIRE(put(f, {with_key(first, value)}, {}).has_value());
-  REQUIRE(find(f) == Digest::of(as_bytes(value)));
-  REQUIRE_FALSE(find(f, detail::cutoff_key(2, {}, {})));
-  const std::uint64_t values = f.store->stats().value().values;
-  REQUIRE(put(f, {}, {{second, key}}).has_value());
+  REQUIRE_FALSE(f.find(f.second));
+  // The input after what was computed from it, in one transaction.
+  REQUIRE(f.put({by_inputs(f.first, value), computed(f.first_input, input_value)}).has_value());
   f.reopen();
-  REQUIRE(f.store->stats().value().values == values);
-  REQUIRE(as_text(*f.store->value(second).value()) == value);
-  REQUIRE(f.store->result(second).value() == f.store->result(first).value());
+  REQUIRE(f.find(f.second) == Digest::of(as_bytes(value)));
+  REQUIRE(f.find(f.first) == Digest::of(as_bytes(value)));
 }
 
-TEST_CASE("cutoff: a result that is computed and reused in one transaction is recorded for one recipe only") {
-  StoreFixture f;
-  REQUIRE(put(f, {with_key(named("1"), large)}, {{named("2"), key}, {named("3"), key}}).has_value());
-  for (const char* name : {"1", "2", "3"}) REQUIRE(as_text(*f.store->value(named(name)).value()) == large);
+TEST_CASE("cutoff: a value is found for a recipe with other inputs, params or function") {
+  CutoffFixture f;
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, large)}).has_value());
+  REQUIRE_FALSE(f.find(f.second, {"something else"}));
+  REQUIRE_FALSE(f.find(f.second, {input_value, input_value}));
+  REQUIRE_FALSE(f.find(f.recipe(1, {f.second_input})));
+  REQUIRE_FALSE(f.find(f.recipe(0, {f.second_input}, "another function")));
+}
+
+TEST_CASE("cutoff: a recipe with a leaf is not found from one with a recipe that gives the same bytes") {
+  CutoffFixture f;
+  const Address leaf = f.store->put_leaf(as_bytes(input_value)).value();
+  REQUIRE(f.put({by_inputs(f.recipe(0, {leaf}), large)}).has_value());
+  REQUIRE(f.find(f.second) == Digest::of(as_bytes(large)));
+}
+
+TEST_CASE("cutoff: a result is indexed though nobody asked, or though an input's value is not recorded") {
+  CutoffFixture f;
+  REQUIRE(f.put({computed(f.first_input, input_value), computed(f.first, large)}).has_value());
+  REQUIRE(f.put({by_inputs(f.second, large), by_inputs(named("no recipe"), large)}).has_value());
+  REQUIRE_FALSE(f.has_entries());
 }
 
 TEST_CASE("cutoff: a value that is gone is found, or is not found again when it is back") {
-  StoreFixture f;
-  REQUIRE(put(f, {with_key(named("1"), large)}, {}).has_value());
-  evict(f, large);
-  REQUIRE_FALSE(find(f));
-  REQUIRE(put(f, {}, {{named("2"), key}}).has_value());
-  REQUIRE_FALSE(f.store->result(named("2")).value());
-  REQUIRE(put(f, {with_key(named("2"), large)}, {}).has_value());
-  REQUIRE(find(f) == Digest::of(as_bytes(large)));
-  REQUIRE(as_text(*f.store->value(named("1")).value()) == large);
+  CutoffFixture f;
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, large)}).has_value());
+  f.evict(large);
+  REQUIRE_FALSE(f.find(f.second));
+  REQUIRE(f.put({computed(f.second_input, input_value), by_inputs(f.second, large)}).has_value());
+  REQUIRE(f.find(f.first) == Digest::of(as_bytes(large)));
 }
 
-TEST_CASE("cutoff: the order in which results arrive makes a difference") {
-  StoreFixture f;
-  const bool computed_first = GENERATE(true, false);
-  const ComputedResult plain = computed(named("2"), large);
-  // The recipe has a result of its own, with the value that is found later, or the other way round.
-  if (!computed_first) REQUIRE(put(f, {plain}, {}).has_value());
-  REQUIRE(put(f, {with_key(named("1"), large)}, {{named("2"), key}}).has_value());
-  if (computed_first) REQUIRE(put(f, {plain}, {}).has_value());
-  REQUIRE(as_text(*f.store->value(named("2")).value()) == large);
-  REQUIRE(f.store->stats().value().results == 2);
+TEST_CASE("cutoff: another value of the same computation replaces the first") {
+  CutoffFixture f;
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, "first")}).has_value());
+  REQUIRE(f.put({computed(f.second_input, input_value), by_inputs(f.second, "second")}).has_value());
+  REQUIRE(f.find(f.second) == Digest::of(as_bytes("first")));
+  REQUIRE(as_text(*f.store->value(f.second).value()) == "second");
 }
 
-TEST_CASE("cutoff: another value of the same computation replaces the first, or a recipe's own") {
-  StoreFixture f;
-  REQUIRE(put(f, {with_key(named("1"), "first")}, {}).has_value());
-  REQUIRE(put(f, {with_key(named("2"), "second")}, {}).has_value());
-  REQUIRE(find(f) == Digest::of(as_bytes("first")));
-  REQUIRE(as_text(*f.store->value(named("2")).value()) == "second");
-  const Result<void> refused = put(f, {}, {{named("3"), key}, {named("2"), key}});
-  REQUIRE(refused.error().code() == Errc::not_deterministic);
-  REQUIRE(*refused.error().address() == named("2"));
-  REQUIRE_FALSE(f.store->result(named("3")).value());
+TEST_CASE("cutoff: the value of a recipe that diverged is passed on") {
+  CutoffFixture f;
+  Comparison comparison;
+  comparison.address = f.first;
+  comparison.other.size = 1;
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, large)}).has_value());
+  REQUIRE(f.store->put_results({}, {&comparison, 1}).has_value());
+  REQUIRE_FALSE(f.find(f.second));
+  REQUIRE(f.store->ledger().clear(f.first).value());
+  REQUIRE(f.find(f.second));
+}
+
+TEST_CASE("cutoff: a compacted graph finds nothing, or the value of another recipe") {
+  CutoffFixture f;
+  const Address unneeded = f.recipe(7, {f.first_input});
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, large)}).has_value());
+  REQUIRE(f.store->remove(unneeded).value());
+  Environment environment = f.environment();
+  REQUIRE(PersistentDag<>::open(environment).value().compact().has_value());
+  REQUIRE(f.find(f.second) == Digest::of(as_bytes(large)));
+}
+
+TEST_CASE("cutoff: the result of a removed recipe is found, or its entry remains") {
+  CutoffFixture f;
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, large)}).has_value());
+  SECTION("with its inputs") {
+    REQUIRE(f.store->remove(f.first).value());
+    REQUIRE_FALSE(f.has_entries());
+  }
+  SECTION("after its inputs: nobody knows the key any more") {
+    REQUIRE(f.store->force_remove(f.first_input).value());
+    REQUIRE(f.store->remove(f.first).value());
+  }
+  REQUIRE_FALSE(f.find(f.second));
+  REQUIRE(f.put({computed(f.second_input, input_value), by_inputs(f.second, "second")}).has_value());
+  REQUIRE(f.find(f.second) == Digest::of(as_bytes("second")));
+}
+
+TEST_CASE("cutoff: a result that came back with another value is found under the inputs of the first") {
+  CutoffFixture f;
+  REQUIRE(f.put({computed(f.first_input, input_value), by_inputs(f.first, large)}).has_value());
+  REQUIRE(f.store->force_remove(f.first_input).value());
+  REQUIRE(f.store->remove(f.first).value());
+  REQUIRE(f.recipe(1, {}, "g") == f.first_input);
+  REQUIRE(f.recipe(0, {f.first_input}) == f.first);
+  REQUIRE(f.put({computed(f.first_input, "another input"), by_inputs(f.first, "another value")}).has_value());
+  REQUIRE_FALSE(f.find(f.second));
+  REQUIRE(f.find(f.second, {"another input"}) == Digest::of(as_bytes("another value")));
 }
 
 TEST_CASE("result writer: a wrong guess of where a recipe is gives the result to another one") {
