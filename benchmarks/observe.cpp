@@ -70,8 +70,7 @@ double node_ns(const Options& options, const Scratch& scratch) {
     deriva::ExecutorOptions one_slot;
     one_slot.concurrency = 1;
     deriva::Executor executor(pool.get_executor(), store, registry, one_slot);
-    samples.push_back(nanoseconds([&] { executor.materialize(target).value(); }) /
-                      static_cast<double>(recipes.size()));
+    samples.push_back(nanoseconds([&] { executor.materialize(target).value(); }) / static_cast<double>(recipes.size()));
   }
   return median(samples);
 }

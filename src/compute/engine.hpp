@@ -145,8 +145,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // engine_explore.cpp
   void explore(Lock& lock, Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader);
-  void complete_found(Worker& worker, StoreReader& reader, const StoreReader::Answer& answer, StoreId id,
-                      Worker::Found& found);
+  void look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Found& found);
+  ResolvedFunction* function_of(Worker& worker, StoreReader& reader, std::uint32_t number);
   void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, std::size_t index);
   void introduce(ResolvedFunction& function);
@@ -159,7 +159,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
-  static Result<Blob> call(const Plan::Job& job, std::span<const Blob> inputs);
+  static Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs);
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
@@ -171,8 +171,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
                   std::chrono::nanoseconds compute_time, Verification* verification);
 
   // engine_verify.cpp
-  void verify_here(const Plan::Job& job, std::span<const Blob> inputs, Worker::Ran& ran) const;
-  void verify_shared(const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran);
+  void verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, Worker::Ran& ran) const;
+  void verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran);
   void execute_shared(Lock& lock, SharedVerification& shared);
   std::unique_ptr<Verification> judge(SharedVerification& shared) const;
 

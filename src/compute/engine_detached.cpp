@@ -14,8 +14,7 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
 // --- Coroutine functions
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
-  Scheduler::Call call{run->job.function->function, run->inputs, *run->job.params, *run->job.address,
-                       run->stop.get_token()};
+  Scheduler::Call call{run->job.function->function, run->inputs, run->params, *run->job.address, run->stop.get_token()};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
     self->finish_coroutine(run, std::move(result));
   });
@@ -39,7 +38,7 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
 void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
   if (!come_inside()) return;
   while (run->ended < run->executions) {
-    Result<Blob> result = call(run->job, run->inputs);
+    Result<Blob> result = call(run->job, run->params, run->inputs);
     end_execution(*run, result);
     if (run->ended == run->executions) publish(*run, std::move(result));
   }

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "compute/engine.hpp"
-#include "core/recipe_format.hpp"
+#include "storage/failure.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -84,53 +84,52 @@ void Engine::follow_numbering(StoreReader& reader) {
 
 void Engine::look_up(Worker& worker, StoreReader& reader) {
   worker.inputs.clear();
+  worker.encoded_params.clear();
+  worker.values.clear();
+  worker.errors.clear();
   worker.found.clear();
-  worker.found.resize(worker.expansions.size());
-  for (std::size_t i = 0; i < worker.expansions.size(); ++i) {
-    if (worker.expansions[i].id == none) continue;
-    Worker::Found& found = worker.found[i];
-    const Result<StoreReader::Answer> answer = reader.look_up(worker.expansions[i].id);
-    if (!answer) {
+  for (const Plan::Expansion& expansion : worker.expansions) {
+    Worker::Found& found = worker.found.emplace_back();
+    if (expansion.id == none) continue;
+    try {
+      look_up(worker, reader, expansion.id, found);
+    } catch (Failure& failure) {
       found.known = Worker::Known::error;
-      found.error = answer.error();
-      continue;
+      worker.errors.push_back(std::move(failure.error));
     }
-    found.known = known(answer->known);
-    if (found.known != Worker::Known::recipe) continue;
-    found.reason = answer->evicted ? RunReason::evicted : RunReason::never_computed;
-    found.cost = static_cast<float>(answer->compute_time.count());
-    found.first_input = worker.inputs.size();
-    found.input_count = answer->inputs.size();
-    worker.inputs.insert(worker.inputs.end(), answer->inputs.begin(), answer->inputs.end());
-    complete_found(worker, reader, *answer, worker.expansions[i].id, found);
   }
 }
 
-/// The function and the params of a recipe; its value, if it is kept in memory alone.
-void Engine::complete_found(Worker& worker, StoreReader& reader, const StoreReader::Answer& answer, StoreId id,
-                            Worker::Found& found) {
-  if (!options_.store_results && !cache_.empty()) found.value = cache_.get(reader.address(id));
-  if (answer.function >= worker.functions.size()) worker.functions.resize(answer.function + 1);
-  ResolvedFunction*& function = worker.functions[answer.function];
-  if (function == nullptr) {
-    const Result<const FunctionId*> name = reader.function(answer.function);
-    if (name) function = functions_.find(**name);
-    if (function == nullptr) {
-      found.known = Worker::Known::error;
-      found.error = name ? Error(Errc::function_not_found, "the registry has no such function").with_function(**name)
-                         : name.error();
-      return;
-    }
+/// Inputs, function and params of a recipe; its value, if it is kept in memory alone.
+void Engine::look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Found& found) {
+  const StoreReader::Answer answer = reader.look_up(id);
+  found.known = known(answer.known);
+  if (found.known != Worker::Known::recipe) return;
+  found.reason = answer.evicted ? RunReason::evicted : RunReason::never_computed;
+  found.cost = static_cast<float>(answer.compute_time.count());
+  found.first_input = worker.inputs.size();
+  found.input_count = answer.inputs.size();
+  worker.inputs.insert(worker.inputs.end(), answer.inputs.begin(), answer.inputs.end());
+  found.first_param = worker.encoded_params.size();
+  found.param_bytes = answer.params.size();
+  worker.encoded_params.insert(worker.encoded_params.end(), answer.params.begin(), answer.params.end());
+  found.function = function_of(worker, reader, answer.function);
+  if (options_.store_results || cache_.empty()) return;
+  if (std::optional<Blob> value = cache_.get(reader.address(id))) {
+    found.has_value = true;
+    worker.values.push_back(*std::move(value));
   }
-  found.function = function;
-  if (answer.params.empty()) return;
-  Result<Params> params = decode_params(answer.params);
-  if (params) {
-    found.params = *std::move(params);
-  } else {
-    found.known = Worker::Known::error;
-    found.error = params.error();
-  }
+}
+
+/// By the store's number of it; throws if the registry has none.
+ResolvedFunction* Engine::function_of(Worker& worker, StoreReader& reader, std::uint32_t number) {
+  if (number >= worker.functions.size()) worker.functions.resize(number + 1);
+  ResolvedFunction*& function = worker.functions[number];
+  if (function != nullptr) return function;
+  const FunctionId& name = *or_throw(reader.function(number));
+  function = functions_.find(name);
+  if (function != nullptr) return function;
+  throw Failure{Error(Errc::function_not_found, "the registry has no such function").with_function(name)};
 }
 
 /// Tells the plan which limits hold for the function, once.
@@ -153,19 +152,25 @@ const RequestPtr& Engine::owner_of(Worker& worker, RequestId id) const {
 
 void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
   const NodeId node = worker.expansions[index].node;
-  Worker::Found& found = worker.found[index];
-  if (found.known == Worker::Known::error) return plan_.fail(node, found.error->with_address(plan_.address(node)));
+  const Worker::Found& found = worker.found[index];
+  if (found.known == Worker::Known::error) {
+    const Error error = std::move(worker.errors.front());
+    worker.errors.pop_front();
+    return plan_.fail(node, error.with_address(plan_.address(node)));
+  }
   if (found.known == Worker::Known::nothing) {
     return plan_.fail(
         node, Error(Errc::not_found, "no leaf and no recipe has this address").with_address(plan_.address(node)));
   }
   const RequestPtr& owner = owner_of(worker, plan_.owner(node));
-  if (found.known == Worker::Known::stored || found.value) {
+  if (found.known == Worker::Known::stored || found.has_value) {
     if (owner) {
       ++owner->outcome.reused;
       ++owner->progress.reused;
     }
-    return plan_.set_stored(node, std::move(found.value));
+    if (!found.has_value) return plan_.set_stored(node);
+    plan_.set_stored(node, std::move(worker.values.front()));
+    return worker.values.pop_front();
   }
   if (owner) ++owner->progress.planned;
   introduce(*found.function);
@@ -177,8 +182,8 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
     }
   };
   const std::span<const StoreId> inputs = std::span(worker.inputs).subspan(found.first_input, found.input_count);
-  plan_.set_recipe(node, {found.function->number, inputs, std::move(found.params), found.reason, found.cost},
-                   address_of);
+  const BytesView params = BytesView(worker.encoded_params).subspan(found.first_param, found.param_bytes);
+  plan_.set_recipe(node, {found.function->number, inputs, params, found.reason, found.cost}, address_of);
 }
 
 }  // namespace deriva::detail

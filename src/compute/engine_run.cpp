@@ -158,20 +158,26 @@ void Engine::call_functions(Worker& worker) {
       ran.measured = false;
       continue;
     }
+    if (const Result<void> decoded = decode_params(job.params, worker.params); !decoded) {
+      ran.result.emplace(decoded.error().with_address(*job.address));
+      ran.measured = false;
+      continue;
+    }
     const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
     if (ran.detached) {
       ran.is_over = true;  // It goes its own way.
       ran.detached->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+      ran.detached->params = std::move(worker.params);
       start_detached(std::exchange(ran.detached, nullptr));
       continue;
     }
     const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();
     if (ran.executions == 1) {
-      ran.result.emplace(call(job, own));
+      ran.result.emplace(call(job, worker.params, own));
     } else if (ran.share) {
-      verify_shared(job, own, ran);
+      verify_shared(job, std::move(worker.params), own, ran);
     } else {
-      verify_here(job, own, ran);
+      verify_here(job, worker.params, own, ran);
     }
     if (ran.measured) {
       worker.now = Clock::now();
@@ -183,8 +189,8 @@ void Engine::call_functions(Worker& worker) {
   }
 }
 
-Result<Blob> Engine::call(const Plan::Job& job, std::span<const Blob> inputs) {
-  Result<Blob> result = call_guarded(job.function->function, inputs, *job.params);
+Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs) {
+  Result<Blob> result = call_guarded(job.function->function, inputs, params);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   return result;
 }

@@ -6,18 +6,20 @@
 
 namespace deriva::detail {
 
-void Engine::verify_here(const Plan::Job& job, std::span<const Blob> inputs, Worker::Ran& ran) const {
+void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                         Worker::Ran& ran) const {
   ran.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
-  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, inputs));
+  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, params, inputs));
   ran.result.emplace(ran.verification->result());
 }
 
 /// Offers the executions to idle threads, and begins itself what nobody else has begun. If another thread is still at
 /// it at the end, that one settles the job.
-void Engine::verify_shared(const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran) {
+void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran) {
   const auto shared = std::make_shared<SharedVerification>();
   shared->job = job;
   shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
+  shared->params = std::move(params);
   shared->unbegun = ran.executions;
   Lock lock(mutex_);
   shared->owner = request_of(job.owner);
@@ -61,7 +63,7 @@ void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
   }
   lock.unlock();
   const Clock::time_point start = Clock::now();
-  Result<Blob> result = call(shared.job, shared.inputs);
+  Result<Blob> result = call(shared.job, shared.params, shared.inputs);
   const Clock::duration time = Clock::now() - start;
   lock.lock();
   --shared.running;

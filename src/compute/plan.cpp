@@ -226,7 +226,7 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value) {
   shrink_if_empty();
 }
 
-void Plan::set_recipe(NodeId node, Found found, FunctionRef<Address(StoreId)> address_of) {
+void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of) {
   Node& n = nodes_[node];
   if (n.interest == 0) {
     free(node);
@@ -237,7 +237,7 @@ void Plan::set_recipe(NodeId node, Found found, FunctionRef<Address(StoreId)> ad
   n.work.function = found.function;
   if (!found.params.empty()) {
     n.work.params = params_.take();
-    params_[n.work.params] = std::move(found.params);
+    params_[n.work.params].assign(found.params.begin(), found.params.end());
   }
   constexpr float unknown_cost = 1'000;
   const float average = functions_[found.function].average;
@@ -267,7 +267,11 @@ void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent) {
   if (above.work.verify_rate > below.work.verify_rate || (above.keep_going && !below.keep_going)) {
     raise(input, above.work.verify_rate, above.keep_going);
   }
-  if (above.work.path > below.work.path) raise_path(input, above.work.path);
+  if (below.state == State::unexpanded || below.state == State::expanding) {
+    below.work.path = std::max(below.work.path, above.work.path);
+  } else if (below.state == State::waiting) {
+    raise_path(input, above.work.path);
+  }
 }
 
 /// Passes on, to what has not begun below, how it is wanted.

@@ -9,13 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <deriva/compute/materialize_options.hpp>
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
+#include <deriva/core/bytes.hpp>
 #include <deriva/core/error.hpp>
-#include <deriva/core/params.hpp>
 #include <deriva/storage/function_ref.hpp>
 
 #include "compute/edge_pool.hpp"
@@ -85,12 +86,12 @@ class Plan {
   struct Found {
     std::uint32_t function = 0;  ///< As in `set_function`.
     std::span<const StoreId> inputs{};
-    Params params{};
+    BytesView params{};  ///< Encoded.
     RunReason reason = RunReason::never_computed;
     float cost = 0;  ///< How long it ran when it last did, in nanoseconds; 0: unknown.
   };
   /// `address_of` is asked for the inputs that are new. Requires: the function is set.
-  void set_recipe(NodeId node, Found found, FunctionRef<Address(StoreId)> address_of);
+  void set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of);
   /// It is to be looked up again.
   void retry(NodeId node);
   /// Also answers `take_ready`. Every request that depends on the node is finished with the error: at once, or if it
@@ -115,9 +116,9 @@ class Plan {
 
   struct Job {
     NodeId node;
-    RequestId owner;  ///< The request that brought the node into the plan.
-    const Address* address;
-    const Params* params;  ///< They live until the job is answered.
+    RequestId owner;         ///< The request that brought the node into the plan.
+    const Address* address;  ///< Lives until the job is answered, and so do the
+    BytesView params;        ///< encoded params.
     const ResolvedFunction* function;
     std::uint32_t first_input;  ///< In the batch.
     std::uint32_t input_count;
@@ -190,6 +191,7 @@ class Plan {
 
  private:
   using Node = PlanNode;
+  using EncodedParams = boost::container::small_vector<std::byte, 24>;
   using State = PlanNode::State;
 
   /// A request, until it is over and the last node that it brought in is gone.
@@ -272,7 +274,7 @@ class Plan {
 
   Slab<Node> nodes_;
   Slab<Address> addresses_;  ///< Under the same numbers.
-  Slab<Params> params_;
+  Slab<EncodedParams> params_;
   EdgePool edges_;
   IdMap ids_;
   std::uint64_t numbering_ = 0;

@@ -157,7 +157,7 @@ void Plan::forget(NodeId node) {
 void Plan::drop_params(NodeId node) {
   const std::uint32_t params = std::exchange(nodes_[node].work.params, none);
   if (params == none) return;
-  params_[params] = Params();
+  params_[params] = EncodedParams();
   params_.give_back(params);
 }
 

@@ -153,13 +153,12 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
 }
 
 void Plan::add_job(NodeId node, Batch& batch) {
-  static const Params no_params;
   Node& n = nodes_[node];
   n.state = State::running;
   const auto number = static_cast<std::uint32_t>(batch.jobs.size());
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
   batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node],
-                        n.work.params == none ? &no_params : &params_[n.work.params],
+                        n.work.params == none ? BytesView() : BytesView(params_[n.work.params]),
                         functions_[n.work.function].function, first, n.work.edge_count, n.work.verify_rate, n.reason});
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const NodeId input = edges_[n.work.first_edge + i].input;

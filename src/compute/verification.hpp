@@ -9,6 +9,7 @@
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
+#include <deriva/core/params.hpp>
 #include <deriva/core/recipe.hpp>
 #include <deriva/store/ledger.hpp>
 
@@ -59,6 +60,7 @@ struct SharedVerification {
   Plan::Job job{};
   RequestPtr owner{};
   std::vector<Blob> inputs{};
+  Params params{};
   // Under the engine's mutex:
   std::uint32_t unbegun = 0;  ///< Executions that anybody may begin.
   std::uint32_t running = 0;

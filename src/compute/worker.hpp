@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -27,6 +28,7 @@ struct DetachedRun {
   RequestPtr owner{};
   std::chrono::steady_clock::time_point started{};
   std::vector<Blob> inputs{};
+  Params params{};
   std::stop_source stop{};
   std::uint32_t executions = 1;
   std::uint32_t ended = 0;
@@ -45,19 +47,22 @@ struct Worker {
   struct Found {
     Known known = Known::nothing;
     RunReason reason = RunReason::never_computed;
-    ResolvedFunction* function = nullptr;
+    bool has_value = false;  ///< In memory: the next of `values`. If it is an error: the next of `errors`.
     float cost = 0;
+    ResolvedFunction* function = nullptr;
     std::size_t first_input = 0;
     std::size_t input_count = 0;
-    Params params{};
-    std::optional<Blob> value{};
-    std::optional<Error> error{};
+    std::size_t first_param = 0;  ///< Of the encoding.
+    std::size_t param_bytes = 0;
   };
   std::vector<Plan::Expansion> expansions;
   std::uint64_t numbering = 0;  ///< Of these.
   std::uint64_t written = 0;    ///< The last batch that the snapshot is certain to have.
   std::vector<Found> found;
   std::vector<StoreId> inputs;
+  std::vector<std::byte> encoded_params;
+  std::deque<Blob> values;
+  std::deque<Error> errors;
   std::vector<ResolvedFunction*> functions;  ///< By the store's number; null: not asked for yet, or unknown.
 
   // Running
@@ -74,6 +79,7 @@ struct Worker {
   };
   Plan::Batch batch;
   std::vector<Ran> ran;
+  Params params;                                  ///< Of the function that is called; kept for their memory.
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   bool reread = false;                            ///< Whether anything was read for the batch.

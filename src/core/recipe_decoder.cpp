@@ -29,10 +29,9 @@ class RecipeDecoder {
     return recipe;
   }
 
-  [[nodiscard]] Result<Params> decode_params() {
-    Params decoded;
-    if (!params(decoded) || !end()) return in_.error();
-    return decoded;
+  [[nodiscard]] Result<void> decode_params(Params& out) {
+    if (!params(out) || !end()) return in_.error();
+    return {};
   }
 
  private:
@@ -172,6 +171,9 @@ class RecipeDecoder {
 
 Result<Recipe> decode_recipe(BytesView bytes) { return RecipeDecoder(bytes).decode(); }
 
-Result<Params> detail::parse_params(BytesView bytes) { return RecipeDecoder(bytes).decode_params(); }
+Result<void> detail::parse_params(BytesView bytes, Params& out) {
+  out.clear();
+  return RecipeDecoder(bytes).decode_params(out);
+}
 
 }  // namespace deriva

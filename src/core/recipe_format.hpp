@@ -21,6 +21,6 @@ inline constexpr std::size_t least_value_bytes = 1;
 inline constexpr std::size_t least_param_bytes = 1 + least_value_bytes;
 
 /// Reads the last part of an encoding, the params. Errors: as `decode_recipe`.
-[[nodiscard]] Result<Params> parse_params(BytesView bytes);
+[[nodiscard]] Result<void> parse_params(BytesView bytes, Params& out);
 
 }  // namespace deriva::detail

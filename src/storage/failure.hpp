@@ -14,6 +14,13 @@ struct Failure {
 
 [[noreturn]] void throw_corrupted(const char* what);
 
+/// The value, or throws the error.
+template <class Out>
+Out or_throw(Result<Out> result) {
+  if (!result) throw Failure{std::move(result).error()};
+  return *std::move(result);
+}
+
 /// Calls `operation()` and turns a `Failure` into its error.
 template <class Out, class Operation>
 Result<Out> guarded(Operation&& operation) {

@@ -25,33 +25,27 @@ std::optional<StoredResult> StoreReader::stored_result(Id id) {
   return StoredResult::decode(record);
 }
 
-Result<StoreReader::Answer> StoreReader::look_up(Id id) {
-  return guarded<Answer>([&]() -> Result<Answer> {
-    if (id >= end()) return Error(Errc::invalid_argument, "no node of the graph has this number");
-    const std::uint32_t number = graph_.shape().block_of(id);
-    const std::uint32_t slot = id - graph_.shape().first_of(number);
-    const graph::BlockView block = graph_.block(number);
-    Answer answer;
-    if (block.is_dead(slot)) return answer;
-    const bool has_recipe = block.has_entry(slot);
-    std::optional<std::uint64_t> stored;
-    if (const std::optional<StoredResult> result = stored_result(id)) {
-      const Result<std::optional<std::uint64_t>> found = size(*result);
-      if (!found) return found.error();
-      stored = *found;
-      answer.evicted = !stored;
-      answer.compute_time = std::chrono::nanoseconds(result->head.compute_ns);
-    } else if (!has_recipe) {
-      const Result<std::optional<std::uint64_t>> found = leaf_size(address(id));
-      if (!found) return found.error();
-      stored = *found;
-      answer.is_leaf = stored.has_value();
-    }
-    answer.size = stored.value_or(0);
-    answer.known = stored ? Known::stored : has_recipe ? Known::recipe : Known::nothing;
-    if (has_recipe) describe(id, block, {number, slot}, answer);
-    return answer;
-  });
+StoreReader::Answer StoreReader::look_up(Id id) {
+  Answer answer;
+  if (id >= end()) throw Failure{Error(Errc::invalid_argument, "no node of the graph has this number")};
+  const std::uint32_t number = graph_.shape().block_of(id);
+  const std::uint32_t slot = id - graph_.shape().first_of(number);
+  const graph::BlockView block = graph_.block(number);
+  if (block.is_dead(slot)) return answer;
+  const bool has_recipe = block.has_entry(slot);
+  std::optional<std::uint64_t> stored;
+  if (const std::optional<StoredResult> result = stored_result(id)) {
+    stored = or_throw(size(*result));
+    answer.evicted = !stored;
+    answer.compute_time = std::chrono::nanoseconds(result->head.compute_ns);
+  } else if (!has_recipe) {
+    stored = or_throw(leaf_size(address(id)));
+    answer.is_leaf = stored.has_value();
+  }
+  answer.size = stored.value_or(0);
+  answer.known = stored ? Known::stored : has_recipe ? Known::recipe : Known::nothing;
+  if (has_recipe) describe(id, block, {number, slot}, answer);
+  return answer;
 }
 
 void StoreReader::describe(Id id, const graph::BlockView& block, Position at, Answer& answer) {
@@ -167,11 +161,13 @@ Result<Blob> load(const Store& store, StoredBlob value) {
   return StoreAccess::impl(store).blobs.load(std::move(value));
 }
 
-Result<Params> decode_params(BytesView encoded) {
-  if (encoded.empty()) return Params();
-  Result<Params> params = parse_params(encoded);
-  if (!params) return Error(Errc::corrupted, "the stored params of a recipe are damaged");
-  return params;
+Result<void> decode_params(BytesView encoded, Params& out) {
+  if (encoded.empty()) {
+    out.clear();
+  } else if (!parse_params(encoded, out)) {
+    return Error(Errc::corrupted, "the stored params of a recipe are damaged");
+  }
+  return {};
 }
 
 }  // namespace deriva::detail

@@ -27,7 +27,8 @@ namespace deriva::detail {
 /// A store as one snapshot sees it, node by node: what planning asks, without a look-up by address at every step.
 ///
 /// Made by `read`; used by the thread and for the time of that call. Views end with it.
-/// Errors: `corrupted`, besides those named. `find` and `address` throw them as `Failure`, which `read` returns.
+/// Errors: `corrupted`, besides those named. `find`, `address` and `look_up` throw them as `Failure`, which `read`
+/// returns.
 class StoreReader {
  public:
   /// A node of the graph: dense, inputs below their dependents unless recipes were stored after what refers to them.
@@ -64,9 +65,9 @@ class StoreReader {
   [[nodiscard]] std::optional<Id> find(const Address& address) { return graph_.find(address.bytes()); }
   [[nodiscard]] Address address(Id id);
 
-  /// Does not check that the recipe is the one of its address: `recipe` does. Errors: `invalid_argument` when there is
-  /// no such node.
-  [[nodiscard]] Result<Answer> look_up(Id id);
+  /// Does not check that the recipe is the one of its address: `recipe` does. Errors, thrown: `invalid_argument` when
+  /// there is no such node.
+  [[nodiscard]] Answer look_up(Id id);
 
   /// The function of a number, which means the same one for ever; lives as long as the store.
   [[nodiscard]] Result<const FunctionId*> function(std::uint32_t number);
@@ -126,7 +127,7 @@ Result<void> read(const Store& store, UseReader&& use_reader) {
 /// The bytes of a value that a reader found, checked against their digest. Outside of any snapshot.
 [[nodiscard]] Result<Blob> load(const Store& store, StoredBlob value);
 
-/// Params as `StoreReader::Answer` has them. Errors: `corrupted`.
-[[nodiscard]] Result<Params> decode_params(BytesView encoded);
+/// Params as `StoreReader::Answer` has them, into the memory of others. Errors: `corrupted`.
+[[nodiscard]] Result<void> decode_params(BytesView encoded, Params& out);
 
 }  // namespace deriva::detail
