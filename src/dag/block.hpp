@@ -157,7 +157,7 @@ class BlockView {
 
  private:
   static bool bit(const std::uint8_t* bitmap, std::uint32_t slot) noexcept {
-    return ((bitmap[slot / 8] >> (slot % 8)) & 1U) != 0;
+    return ((std::uint32_t{bitmap[slot / 8]} >> (slot % 8)) & 1U) != 0;
   }
   const std::uint8_t* start_of_group(std::uint32_t group) const {
     std::uint16_t offset = 0;

@@ -81,7 +81,7 @@ class DagSnapshot {
   Result<void> for_each(Visitor&& visitor) const {
     auto visit = [&visitor](const detail::KeyBlock& block) {
       for (std::uint32_t slot = 0; slot < block.count; ++slot) {
-        if (((block.entries[slot / 8] >> (slot % 8)) & 1U) == 0) continue;
+        if (((std::uint32_t{block.entries[slot / 8]} >> (slot % 8)) & 1U) == 0) continue;
         if (!visitor(load(block.keys + std::size_t{slot} * sizeof(Key)))) return false;
       }
       return true;
