@@ -1,9 +1,16 @@
+// OpenSSL 3 marks the algorithms themselves as deprecated in favor of EVP, and keeps them; see `Digest::of`.
+#define OPENSSL_API_COMPAT 0x10100000L
+
 #include <deriva/core/digest.hpp>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <new>
 #include <ostream>
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <deriva/core/error.hpp>
 
@@ -62,20 +69,36 @@ Sha256::Sha256() : context_(sha256()) {}
 
 Sha512_256::Sha512_256() : context_(sha512_256_algorithm()) {}
 
+// Bytes that are all there are hashed without EVP, which takes 35 ns more per digest, and registers all that OpenSSL
+// has with the first digest of a process: milliseconds in which a stored value could have been there (executor.null).
+
 Digest Digest::of(BytesView value) {
-  thread_local Sha256 hasher;
-  hasher.update(value);
-  return hasher.finish();
+  SHA256_CTX context;
+  Digest digest;
+  SHA256_Init(&context);
+  SHA256_Update(&context, value.data(), value.size());
+  SHA256_Final(reinterpret_cast<unsigned char*>(digest.bytes.data()), &context);
+  return digest;
 }
 
 std::string Digest::to_string() const { return detail::to_hex(bytes); }
 
 std::ostream& operator<<(std::ostream& out, const Digest& digest) { return out << digest.to_string(); }
 
+/// SHA-512 from another start, cut off (FIPS 180-4, sections 5.3.6.2 and 6.7).
 std::array<std::byte, 32> sha512_256(BytesView bytes) {
-  thread_local Sha512_256 hasher;
-  hasher.update(bytes);
-  return hasher.finish();
+  SHA512_CTX context;
+  SHA512_Init(&context);
+  constexpr std::array<std::uint64_t, 8> start{0x22312194fc2bf72c, 0x9f555fa3c84c64c2, 0x2393b86b6f53b151,
+                                               0x963877195940eabd, 0x96283ee2a88effe3, 0xbe5e1e2553863992,
+                                               0x2b0199fc2c85b8aa, 0x0eb72ddc81c52ca2};
+  std::copy(start.begin(), start.end(), context.h);
+  SHA512_Update(&context, bytes.data(), bytes.size());
+  std::array<unsigned char, SHA512_DIGEST_LENGTH> whole;
+  SHA512_Final(whole.data(), &context);
+  std::array<std::byte, 32> digest;
+  std::memcpy(digest.data(), whole.data(), digest.size());
+  return digest;
 }
 
 }  // namespace deriva
