@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <lmdb.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -206,3 +207,27 @@ TEST_CASE("two pages that changed places make a graph answer wrongly", "[dag][da
   damage_and_ask(swap_two_pages, 30);
 }
 TEST_CASE("a file that is cut off makes a graph answer wrongly", "[dag][damage]") { damage_and_ask(cut_off, 80); }
+
+TEST_CASE("a graph whose state is gone or cut short is taken for an empty one", "[dag][damage]") {
+  const std::size_t left = GENERATE(std::size_t{0}, std::size_t{8});
+  const GraphDirectory directory;
+  {
+    Environment environment = deriva::test::open_environment(directory);
+    Dag dag = Dag::open(environment).value();
+    for (std::uint32_t n = 1; n <= 300; ++n) REQUIRE(dag.insert(k(n), Keys{k(n - 1)}).value());
+  }
+  Environment environment = deriva::test::open_environment(directory);
+  const Result<void> damaged = environment.write([&](WriteTransaction& transaction) -> Result<void> {
+    MDB_dbi unnamed = 0;
+    std::string name = "dag.state";
+    std::string bytes(left, '\1');
+    MDB_val key{name.size(), name.data()};
+    MDB_val value{bytes.size(), bytes.data()};
+    REQUIRE(mdb_dbi_open(transaction.native(), nullptr, 0, &unnamed) == 0);
+    REQUIRE(mdb_del(transaction.native(), unnamed, &key, nullptr) == 0);
+    if (left > 0) REQUIRE(mdb_put(transaction.native(), unnamed, &key, &value, 0) == 0);
+    return {};
+  });
+  REQUIRE(damaged.has_value());
+  REQUIRE(Dag::open(environment).error().code() == deriva::Errc::corrupted);
+}
