@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "compute/cache_entry.hpp"
 #include "compute/use_history.hpp"
@@ -22,8 +23,9 @@ namespace deriva::detail {
 /// Thread safety: none. Complexity: constant, amortized; the entries belong to the caller.
 class CachePolicy {
  public:
-  /// Bytes that new values have before they must prove themselves; counters of the history, a power of two.
-  CachePolicy(std::size_t window_bytes, std::size_t counters) : history_(counters), window_limit_(window_bytes) {}
+  /// Bytes that new values have before they must prove themselves; memory for the history, as it wants it.
+  CachePolicy(std::size_t window_bytes, std::span<std::uint8_t> counters)
+      : history_(counters), window_limit_(window_bytes) {}
 
   /// Adds an entry that is new. `room`: nothing had to go for it, so that others need not leave the window either.
   void add(CacheEntry& entry, bool room);

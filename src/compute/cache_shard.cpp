@@ -29,7 +29,8 @@ CacheShard::Found use(CacheEntry& entry, std::size_t lane) {
 
 }  // namespace
 
-CacheShard::CacheShard(ByteBudget& budget, std::size_t window_bytes, std::size_t counters, std::size_t lanes)
+CacheShard::CacheShard(ByteBudget& budget, std::size_t window_bytes, std::span<std::uint8_t> counters,
+                       std::size_t lanes)
     : budget_(budget),
       lanes_(lanes),
       policy_(window_bytes, counters),

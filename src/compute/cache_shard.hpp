@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
@@ -59,7 +60,8 @@ class CacheShard {
  public:
   using Removed = std::unique_ptr<CacheEntry>;
 
-  CacheShard(ByteBudget& budget, std::size_t window_bytes, std::size_t counters, std::size_t lanes);
+  /// The counters: see `UseHistory`; they outlive this.
+  CacheShard(ByteBudget& budget, std::size_t window_bytes, std::span<std::uint8_t> counters, std::size_t lanes);
   CacheShard(const CacheShard&) = delete;
   CacheShard& operator=(const CacheShard&) = delete;
   ~CacheShard();

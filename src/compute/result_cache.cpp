@@ -49,11 +49,18 @@ ResultCache::ResultCache(std::size_t capacity_bytes, std::uint64_t hash_seed, st
   const std::size_t share = capacity_bytes / count;
   const std::size_t counters = std::bit_ceil(std::max(share / bytes_per_counter, least_counters));
   window_bytes_ = share / window_share;
+  if (!budget_.take(count * counters)) return;
+  counters_ = std::make_unique_for_overwrite<std::uint8_t[]>(count * counters);
   shards_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    auto shard = std::make_unique<CacheShard>(budget_, window_bytes_, counters, lanes_);
+    auto shard = std::make_unique<CacheShard>(budget_, window_bytes_,
+                                              std::span(counters_.get() + i * counters, counters), lanes_);
     if (!budget_.take(sizeof(shard) + shard->memory())) break;
     shards_.push_back(std::move(shard));
+  }
+  if (shards_.empty()) {
+    counters_.reset();
+    budget_.give_back(count * counters);
   }
   own_bytes_ = budget_.used();
 }

@@ -60,8 +60,9 @@ class ResultCache {
   ByteBudget budget_;
   const AddressHash hash_;
   const std::size_t lanes_;
-  std::size_t window_bytes_ = 0;  ///< Of one shard.
-  std::size_t own_bytes_ = 0;     ///< Of an empty cache.
+  std::size_t window_bytes_ = 0;              ///< Of one shard.
+  std::size_t own_bytes_ = 0;                 ///< Of an empty cache.
+  std::unique_ptr<std::uint8_t[]> counters_;  ///< Of all shards.
   std::vector<std::unique_ptr<CacheShard>> shards_;
   std::atomic<std::size_t> next_to_give_{0};
 };
