@@ -14,6 +14,7 @@
 #include "compute/function_table.hpp"
 #include "compute/reexecution.hpp"
 #include "compute/sample.hpp"
+#include "store/store_impl.hpp"
 
 namespace deriva {
 
@@ -101,6 +102,7 @@ class Audit {
       const Result<Blob> value = execute(function->function, computation);
       Result<Comparison> comparison = compare_with_stored(store_, address, computation.result, value, report_.seed);
       if (!comparison) return comparison.error();
+      if (ObserverHub* const hub = StoreAccess::observers(store_)) tell_verified(*hub, *comparison, finding.function);
       comparisons.push_back(*std::move(comparison));
       if (comparisons.back().agrees()) continue;
       finding.outcome = value ? AuditOutcome::diverged : AuditOutcome::failed;

@@ -20,6 +20,9 @@ struct CacheEntry {
   CacheEntry(const Address& of, std::size_t hash_of, Blob bytes, float cost_ns, std::size_t charged) noexcept
       : address(of), hash(hash_of), value(std::move(bytes)), charge(charged), cost(cost_ns) {}
 
+  /// Of memory, without the replicas.
+  [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(CacheEntry) + value.held_bytes(); }
+
   const Address address;
   const std::size_t hash;
   const Blob value;

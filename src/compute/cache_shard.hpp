@@ -89,6 +89,14 @@ class CacheShard {
   bool pin(const Address& address, std::size_t hash);
   bool unpin(const Address& address, std::size_t hash);
 
+  /// Visits the entries; nobody else may be at them.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (std::size_t i = 0; i < bucket_count_; ++i) {
+      for (const CacheEntry* entry = buckets_[i]; entry != nullptr; entry = entry->next_in_bucket) visit(*entry);
+    }
+  }
+
   /// Adds to the sums.
   void add_to(CacheStats& sums);
   /// Charged for what an empty shard has, itself included.

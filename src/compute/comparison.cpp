@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "compute/function_table.hpp"
+
 namespace deriva::detail {
 namespace {
 
@@ -72,6 +74,17 @@ Error violation(const Comparison& comparison, const FunctionId& function) {
   if (comparison.first_difference)
     message += fmt::format("; they differ from byte {} on", *comparison.first_difference);
   return Error(Errc::not_deterministic, std::move(message)).with_address(comparison.address).with_function(function);
+}
+
+event::Verdict verdict_of(const Comparison& comparison) noexcept {
+  if (comparison.agrees()) return event::Verdict::equal;
+  const bool one_failed = comparison.first.failed || comparison.other.failed;
+  return one_failed ? event::Verdict::failed_on_rerun : event::Verdict::different;
+}
+
+void tell_verified(ObserverHub& hub, const Comparison& comparison, const FunctionId& function) {
+  if (!hub.observed()) return;
+  hub.emit(event::Verified{0, 0, comparison.address, name_in_events(hub, function), verdict_of(comparison)});
 }
 
 }  // namespace deriva::detail

@@ -5,6 +5,8 @@
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
+#include <deriva/core/event.hpp>
+#include <deriva/core/observer_hub.hpp>
 #include <deriva/core/recipe.hpp>
 #include <deriva/store/ledger.hpp>
 #include <deriva/store/result_record.hpp>
@@ -26,5 +28,9 @@ namespace deriva::detail {
 
 /// The `Errc::not_deterministic` that a comparison of two different executions is.
 [[nodiscard]] Error violation(const Comparison& comparison, const FunctionId& function);
+
+[[nodiscard]] event::Verdict verdict_of(const Comparison& comparison) noexcept;
+/// Tells of a comparison that no flight led to.
+void tell_verified(ObserverHub& hub, const Comparison& comparison, const FunctionId& function);
 
 }  // namespace deriva::detail

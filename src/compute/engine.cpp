@@ -27,10 +27,11 @@ constexpr std::size_t sweep_at_once = 1'024;
 Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options)
     : scheduler_(std::move(scheduler)),
       store_(store),
-      functions_(std::move(resolver)),
       options_(with_defaults(options)),
+      events_(options.observers),
+      functions_(std::move(resolver), events_.hub()),
       verify_seed_(options.verify_seed ? *options.verify_seed : random_seed()),
-      cache_(options.cache_bytes, random_seed()),
+      cache_(options.cache_bytes, random_seed(), 0, events_.hub()),
       coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)),
       blocking_limit_(plan_.add_limit(options_.blocking_concurrency)) {
   for (const Resource& resource : options_.resources) {
@@ -39,18 +40,28 @@ Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver reso
 }
 
 /// What is there without computing: the value, an error, or nothing.
-std::optional<Result<Blob>> Engine::look(const Address& address) {
-  if (std::optional<Blob> cached = cache_.get(address)) return Result<Blob>(std::move(*cached));
+std::optional<Result<Blob>> Engine::look(const Address& address, RequestId request) {
+  if (std::optional<Blob> cached = look_in_cache(address, request)) return Result<Blob>(std::move(*cached));
+  const Clock::time_point started = events_.now();
   Result<std::optional<Blob>> stored = store_.value(address);
   if (!stored) return Result<Blob>(std::move(stored).error());
+  if (events_.on()) events_.looked_up(event::Tier::store, request, started, address, *stored);
   if (!*stored) return std::nullopt;
   cache_.put(address, **stored);
   return Result<Blob>(std::move(**stored));
 }
 
+std::optional<Blob> Engine::look_in_cache(const Address& address, RequestId request) {
+  if (!events_.on()) return cache_.get(address);
+  const Clock::time_point started = events_.now();
+  std::optional<Blob> cached = cache_.get(address);
+  events_.looked_up(event::Tier::memory, request, started, address, cached);
+  return cached;
+}
+
 /// The value of what is known to be stored.
-Result<Blob> Engine::stored_value(const Address& address) {
-  return look(address).value_or(Error(Errc::not_found, "the value was stored, and is gone"));
+Result<Blob> Engine::stored_value(const Address& address, RequestId request) {
+  return look(address, request).value_or(Error(Errc::not_found, "the value was stored, and is gone"));
 }
 
 std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {
@@ -64,8 +75,9 @@ std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {
 }
 
 /// One look-up: the stored value, or the number under which it is planned.
-Engine::Looked Engine::look_in_store(const Address& address) {
+Engine::Looked Engine::look_in_store(const Address& address, RequestId request) {
   Looked looked;
+  const Clock::time_point started = events_.now();
   std::optional<StoredBlob> stored;
   const Result<void> read_ = read(store_, [&](StoreReader& reader) -> Result<void> {
     looked.numbering = reader.numbering();
@@ -81,13 +93,14 @@ Engine::Looked Engine::look_in_store(const Address& address) {
   } else if (stored) {
     Result<Blob> value = load(store_, *std::move(stored));
     if (value) {
+      if (events_.on()) events_.hit(event::Tier::store, request, started, address, value->size());
       cache_.put(address, *value);
       looked.known = std::move(value);
     } else {
       looked.known = value.error().with_address(address);
     }
   } else if (!looked.id) {  // A leaf that nothing depends on.
-    looked.known = look(address);
+    looked.known = look(address, request);
     if (!looked.known) {
       looked.known = Error(Errc::not_found, "no leaf and no recipe has this address").with_address(address);
     }
@@ -96,16 +109,18 @@ Engine::Looked Engine::look_in_store(const Address& address) {
 }
 
 void Engine::start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion) {
+  const Clock::time_point started = events_.request_started(id, address, options.trace);
   const auto answer = [&](Result<Blob> result) {
     if (options.outcome != nullptr) {
       *options.outcome = Outcome();
       options.outcome->reused = result ? 1 : 0;
     }
+    events_.request_answered(id, started, address, result);
     finish<Blob>(std::move(completion), std::move(result));
   };
   if (const std::optional<Error> refused = refuse(options)) return answer(*refused);
-  if (std::optional<Blob> cached = cache_.get(address)) return answer(std::move(*cached));
-  Looked looked = look_in_store(address);
+  if (std::optional<Blob> cached = look_in_cache(address, id)) return answer(std::move(*cached));
+  Looked looked = look_in_store(address, id);
   if (looked.known) return answer(*std::move(looked.known));
   if (options.deadline && *options.deadline <= Clock::now()) {
     return answer(Error(Errc::deadline_exceeded, "the time allowed for the request was over when it began"));
@@ -117,6 +132,7 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
     return answer(cancelled());
   }
   const RequestPtr request = make_request(id, address, std::move(options), std::move(completion));
+  request->started = started;
   enter_plan(lock, request, looked);
 }
 
@@ -159,6 +175,7 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
   const MaterializeOptions& options = request->options;
   plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
                      options.priority, options.on_failure == FailurePolicy::keep_going});
+  events_.plan_began(request);
   add_deadline(*request);
   wake();
   deliver(lock);

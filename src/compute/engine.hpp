@@ -24,6 +24,7 @@
 #include <deriva/compute/materialize_options.hpp>
 #include <deriva/store/store.hpp>
 
+#include "compute/engine_events.hpp"
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
@@ -96,10 +97,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   class Blocked;
 
   // engine.cpp: requests
-  std::optional<Result<Blob>> look(const Address& address);
-  Result<Blob> stored_value(const Address& address);
+  std::optional<Result<Blob>> look(const Address& address, RequestId request);
+  std::optional<Blob> look_in_cache(const Address& address, RequestId request);
+  Result<Blob> stored_value(const Address& address, RequestId request);
   std::optional<Error> refuse(const MaterializeOptions& options) const;
-  Looked look_in_store(const Address& address);
+  Looked look_in_store(const Address& address, RequestId request);
   void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
   RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
                           Completion<Blob>::Ptr completion);
@@ -120,7 +122,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<Delivery> take_delivery(Plan::Finished finished);
   void recycle(RequestPtr request);
   void conclude(Lock& lock, const RequestPtr& request, Result<Blob> result);
-  static void complete(Request& request, Result<Blob> result);
+  void complete(Request& request, Result<Blob> result) const;
   template <class Callback>
   void call_host(Lock& lock, const RequestPtr& request, const Callback& callback);
   void report_progress(Lock& lock, Worker& worker);
@@ -159,7 +161,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
-  static Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs);
+  Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, bool again = false) const;
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
@@ -183,7 +185,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void end_execution(DetachedRun& run, Result<Blob>& result) const;
   void run_blocking(const std::shared_ptr<DetachedRun>& run);
   void publish(const DetachedRun& run, Result<Blob> result);
-  bool come_inside();
+  bool come_inside(const Plan::Job& job);
   void go_outside();
 
   // engine_write.cpp
@@ -199,8 +201,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   const std::unique_ptr<Scheduler> scheduler_;
   Store& store_;
-  FunctionTable functions_;
   const ExecutorOptions options_;
+  EngineEvents events_;
+  FunctionTable functions_;
   const std::uint64_t verify_seed_;
   ResultCache cache_;
   std::atomic<RequestId> next_request_{1};
@@ -214,7 +217,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   boost::unordered_flat_map<RequestId, RequestPtr> requests_;
   std::vector<RequestPtr> unused_requests_;
   std::vector<std::unique_ptr<Worker>> idle_workers_;
-  std::vector<RequestId> joined_;  ///< Of one call, as the next one; kept for their memory.
+  std::vector<Plan::Joined> joined_;  ///< Of one call, as the next one; kept for their memory.
   std::vector<RequestId> reused_;
   std::set<std::pair<Clock::time_point, RequestId>> deadlines_;
   std::vector<Ending> endings_;
@@ -228,12 +231,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<Error> write_error_;  ///< The first since somebody was told.
   boost::unordered_flat_map<NodeId, std::stop_source> coroutines_;
   std::deque<std::shared_ptr<SharedVerification>> verifications_;  ///< With executions that nobody has begun.
-  float function_time_ = 0;  ///< Running average over all functions, in nanoseconds.
-  std::size_t active_ = 0;   ///< Slots taken: threads that may run plain functions.
-  std::size_t busy_ = 0;     ///< Of these: outside the lock, working.
-  std::size_t inside_ = 0;   ///< Other threads inside: coroutine functions that are being finished.
-  std::size_t posted_ = 0;   ///< Drains that were posted and have not begun.
-  std::size_t blocked_ = 0;  ///< Threads that wait for `changed_`.
+  float function_time_ = 0;    ///< Running average over all functions, in nanoseconds.
+  std::size_t active_ = 0;     ///< Slots taken: threads that may run plain functions.
+  std::size_t busy_ = 0;       ///< Of these: outside the lock, working.
+  std::size_t exploring_ = 0;  ///< Of the busy ones: looking nodes up.
+  std::size_t inside_ = 0;     ///< Other threads inside: coroutine functions that are being finished.
+  std::size_t posted_ = 0;     ///< Drains that were posted and have not begun.
+  std::size_t blocked_ = 0;    ///< Threads that wait for `changed_`.
   bool stopping_ = false;
 };
 

@@ -17,7 +17,7 @@ void Engine::deliver(Lock& lock) {
   for (Delivery& delivery : deliveries) {
     if (!delivery.result) {
       lock.unlock();
-      delivery.result = stored_value(delivery.request->target);
+      delivery.result = stored_value(delivery.request->target, delivery.request->id);
       lock.lock();
     }
     conclude(lock, delivery.request, *std::move(delivery.result));
@@ -29,8 +29,9 @@ void Engine::count_met() {
   joined_.clear();
   reused_.clear();
   plan_.take_met(joined_, reused_);
-  for (const RequestId id : joined_) {
+  for (const auto& [id, node] : joined_) {
     if (const RequestPtr request = request_of(id)) ++request->outcome.joined;
+    if (events_.on()) events_.flight_joined(id, node, plan_.address(node));
   }
   for (const RequestId id : reused_) {
     const RequestPtr request = request_of(id);
@@ -54,6 +55,7 @@ std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
   RequestPtr request = std::move(entry->second);
   requests_.erase(entry);
   remove_deadline(*request);
+  request->depth = finished.depth;
   if (finished.failures) {
     request->outcome.failures = finished.failures->errors;
     return Delivery{std::move(request), Result<Blob>(summarize(*finished.failures))};
@@ -89,10 +91,11 @@ void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result
 }
 
 /// Requires: the request is over.
-void Engine::complete(Request& request, Result<Blob> result) {
+void Engine::complete(Request& request, Result<Blob> result) const {
   Outcome& outcome = request.outcome;
   const std::uint64_t begun = outcome.computed + outcome.failed + outcome.running;
   outcome.never_started = request.progress.planned > begun ? request.progress.planned - begun : 0;
+  events_.request_finished(request, result);
   if (request.options.outcome != nullptr) *request.options.outcome = std::move(outcome);
   finish<Blob>(std::move(request.completion), std::move(result));
 }

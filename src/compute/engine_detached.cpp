@@ -14,15 +14,18 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
 // --- Coroutine functions
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
-  Scheduler::Call call{run->job.function->function, run->inputs, run->params, *run->job.address, run->stop.get_token()};
+  if (run->job.flight.number != 0) run->begun = events_.function_started(run->job, run->ended > 0);
+  Scheduler::Call call{run->job.function->function, run->inputs,           run->params,
+                       *run->job.address,           run->stop.get_token(), events_.trace_of(run->job, run->owner)};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
     self->finish_coroutine(run, std::move(result));
   });
 }
 
 void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
-  if (!come_inside()) return;
   const Plan::Job& job = run->job;
+  if (job.flight.number != 0) events_.function_finished(job, run->ended > 0, run->begun, run->inputs, result);
+  if (!come_inside(job)) return;
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   end_execution(*run, result);
   if (run->ended < run->executions) {
@@ -36,9 +39,9 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
 // --- Blocking functions
 
 void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
-  if (!come_inside()) return;
+  if (!come_inside(run->job)) return;
   while (run->ended < run->executions) {
-    Result<Blob> result = call(run->job, run->params, run->inputs);
+    Result<Blob> result = call(run->job, run->params, run->inputs, run->ended > 0);
     end_execution(*run, result);
     if (run->ended == run->executions) publish(*run, std::move(result));
   }
@@ -69,9 +72,12 @@ void Engine::publish(const DetachedRun& run, Result<Blob> result) {
 }
 
 /// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.
-bool Engine::come_inside() {
+bool Engine::come_inside(const Plan::Job& job) {
   const Lock lock(mutex_);
-  if (stopping_) return false;
+  if (stopping_) {
+    events_.flight_finished(job, Error(Errc::cancelled));
+    return false;
+  }
   ++inside_;
   return true;
 }

@@ -33,6 +33,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   worker.numbering = plan_.numbering();
   worker.written = written_;
   ++busy_;
+  ++exploring_;
   wake();
   lock.unlock();
   const Result<void> done = read(store_, [&](StoreReader& reader) { explore(lock, worker, reader); });
@@ -41,6 +42,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
     for (const Plan::Expansion& expansion : worker.expansions) plan_.fail(expansion.node, done.error());
   }
   --busy_;
+  if (--exploring_ == 0 && events_.planning() && !plan_.has_expansions()) events_.plans_made();
   wake();
   deliver(lock);
   return true;
@@ -60,6 +62,7 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
       for (const Plan::Expansion& expansion : worker.expansions) plan_.retry(expansion.node);
     }
     worker.expansions.clear();
+    count_met();
     const bool go_on = fits && looked_up < nodes_per_step && written_ == worker.written && !stopping_ &&
                        plan_.numbering() == worker.numbering;
     if (go_on) plan_.take_expansions(slice, worker.expansions);
@@ -115,7 +118,7 @@ void Engine::look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Fo
   worker.encoded_params.insert(worker.encoded_params.end(), answer.params.begin(), answer.params.end());
   found.function = function_of(worker, reader, answer.function);
   if (options_.store_results || cache_.empty()) return;
-  if (std::optional<Blob> value = cache_.get(reader.address(id))) {
+  if (std::optional<Blob> value = look_in_cache(reader.address(id), 0)) {
     found.has_value = true;
     worker.values.push_back(*std::move(value));
   }
@@ -173,6 +176,7 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
     return worker.values.pop_front();
   }
   if (owner) ++owner->progress.planned;
+  if (events_.on()) events_.miss(event::Tier::store, plan_.owner(node), events_.now(), plan_.address(node));
   introduce(*found.function);
   auto address_of = [&](StoreId id) {
     try {

@@ -33,6 +33,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   const std::size_t share = (ready + options_.concurrency - 1) / options_.concurrency;
   const float time = plan_.take_ready(are_short ? batch_nodes : std::min(share, batch_nodes), batch_time, worker.batch);
   if (worker.batch.jobs.empty()) return plan_.has_ready();
+  if (events_.on()) events_.begin_flights(worker.batch.jobs);
   prepare(worker);
   ++busy_;
   const bool will_be_long = time >= batch_time;
@@ -98,12 +99,17 @@ void Engine::gather(Worker& worker) {
       input = worker.loaded.back().second;
       continue;
     }
-    std::optional<Result<Blob>> value = cache_.get(*missing.address);
+    const RequestId request = worker.batch.jobs[missing.job].owner;
+    std::optional<Result<Blob>> value = look_in_cache(*missing.address, request);
     if (!value && worker.stored[i]) {
+      const Clock::time_point started = events_.now();
       value = load(store_, *std::move(worker.stored[i]));
+      if (*value && events_.on()) {
+        events_.hit(event::Tier::store, request, started, *missing.address, (*value)->size());
+      }
       if (*value) cache_.put(*missing.address, **value);
     }
-    if (!value) value = look(*missing.address);  // The graph was compacted, or it is not there.
+    if (!value) value = look(*missing.address, request);  // The graph was compacted, or it is not there.
     if (!value) value = Error(Errc::not_found, "an input was stored, and is gone");
     if (!*value) {
       failed = value->error().with_address(*missing.address);
@@ -142,7 +148,9 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     if (plan_.wanted(node)) continue;
     worker.ran[i].is_over = true;
     coroutines_.erase(node);
-    plan_.fail(node, Error(Errc::cancelled));  // Nobody is told.
+    const Error cancelled(Errc::cancelled);
+    events_.flight_finished(worker.batch.jobs[i], cancelled);
+    plan_.fail(node, cancelled);  // Nobody is told.
   }
   lock.unlock();
 }
@@ -189,9 +197,13 @@ void Engine::call_functions(Worker& worker) {
   }
 }
 
-Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs) {
+/// `again`: another execution, to be compared.
+Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, bool again) const {
+  const bool told = job.flight.number != 0;
+  const Clock::time_point started = told ? events_.function_started(job, again) : Clock::time_point();
   Result<Blob> result = call_guarded(job.function->function, inputs, params);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  if (told) events_.function_finished(job, again, started, inputs, result);
   return result;
 }
 
@@ -246,6 +258,8 @@ void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& 
 
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                         std::chrono::nanoseconds compute_time, Verification* verification) {
+  events_.flight_finished(job, result);
+  if (verification != nullptr) events_.verified(job, verification->comparisons());
   if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {
     if (owner) ++owner->outcome.failed;

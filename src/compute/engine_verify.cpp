@@ -9,7 +9,7 @@ namespace deriva::detail {
 void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                          Worker::Ran& ran) const {
   ran.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
-  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, params, inputs));
+  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, params, inputs, i > 0));
   ran.result.emplace(ran.verification->result());
 }
 
@@ -58,12 +58,13 @@ bool Engine::help_verify(Lock& lock, Worker& worker) {
 
 void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
   ++shared.running;
+  const bool again = std::exchange(shared.begun, true);
   if (--shared.unbegun == 0) {
     std::erase_if(verifications_, [&](const auto& offered) { return offered.get() == &shared; });
   }
   lock.unlock();
   const Clock::time_point start = Clock::now();
-  Result<Blob> result = call(shared.job, shared.params, shared.inputs);
+  Result<Blob> result = call(shared.job, shared.params, shared.inputs, again);
   const Clock::duration time = Clock::now() - start;
   lock.lock();
   --shared.running;

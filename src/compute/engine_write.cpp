@@ -45,12 +45,16 @@ bool Engine::write_results(Lock& lock) {
   writing_ = true;
   std::swap(unwritten_, being_written_);
   const std::uint64_t number = batch_++;
+  const RequestId waiting = endings_.empty() ? 0 : endings_.front().request->id;
   ++busy_;
   wake();
   lock.unlock();
 
   std::vector<Refused> refused;
+  const Clock::time_point started = events_.now();
   const Result<void> put = put_results(refused);
+  events_.results_stored(waiting, started, being_written_.results.size() - refused.size(), being_written_.bytes,
+                         put.has_value());
   if (put) {
     for (const ComputedResult& result : being_written_.results) cache_.put(result.address, result.value);
   }
@@ -92,6 +96,7 @@ Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& resul
   Result<Comparison> comparison = compare_with_stored(store_, address, **stored, result.value, verify_seed_);
   if (!comparison) return comparison.error();
   Error error = violation(*comparison, (*recipe)->function);
+  if (events_.on()) tell_verified(*events_.hub(), *comparison, (*recipe)->function);
   being_written_.comparisons.push_back(*std::move(comparison));
   return Refused{address, std::move(error)};
 }
@@ -138,7 +143,7 @@ Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::spa
     if (!above || std::find(above->begin(), above->end(), target) != above->end()) return one.error;
   }
   if (ending.value) return std::move(*ending.value);
-  return stored_value(target);
+  return stored_value(target, ending.request->id);
 }
 
 // --- Flushing

@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include <deriva/compute/detail/executor_base.hpp>
 #include <deriva/compute/function.hpp>
+#include <deriva/core/event.hpp>
+#include <deriva/core/observer_hub.hpp>
 #include <deriva/core/recipe.hpp>
 
 namespace deriva::detail {
@@ -15,14 +18,21 @@ struct ResolvedFunction {
   FunctionId id;
   Function function;
   std::uint32_t number = 0;
-  bool planned = false;  ///< Whether the plan knows of it: the engine's, under its mutex.
+  event::NameId name = event::NameId::none;  ///< In events.
+  bool planned = false;                      ///< Whether the plan knows of it: the engine's, under its mutex.
 };
+
+/// "name/version", as observers know it.
+[[nodiscard]] inline event::NameId name_in_events(ObserverHub& hub, const FunctionId& function) {
+  return hub.name_id(function.name + '/' + function.version);
+}
 
 /// The functions that were found in the registry, each asked for once and numbered. Unknown ones are asked for again,
 /// so that a host may add them later. Thread safety: any thread.
 class FunctionTable {
  public:
-  explicit FunctionTable(Resolver resolver) : resolver_(std::move(resolver)) {}
+  /// `hub`: gets the names, if there is one.
+  explicit FunctionTable(Resolver resolver, ObserverHub* hub = nullptr) : resolver_(std::move(resolver)), hub_(hub) {}
 
   /// Null if the registry has none. Lives as long as the table.
   [[nodiscard]] ResolvedFunction* find(const FunctionId& id) {
@@ -31,11 +41,13 @@ class FunctionTable {
     Function function = resolver_(id);
     if (!function) return nullptr;
     const auto number = static_cast<std::uint32_t>(found_.size());
-    return &found_.emplace(id, ResolvedFunction{id, std::move(function), number}).first->second;
+    const event::NameId name = hub_ == nullptr ? event::NameId::none : name_in_events(*hub_, id);
+    return &found_.emplace(id, ResolvedFunction{id, std::move(function), number, name}).first->second;
   }
 
  private:
   const Resolver resolver_;
+  ObserverHub* const hub_;
   std::mutex mutex_;
   std::map<FunctionId, ResolvedFunction> found_;
 };

@@ -74,7 +74,7 @@ void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_i
     if (only_impatient && request.keep_going) {
       requests_[slot].next_on_target = std::exchange(nodes_[node].first_request, slot);
     } else {
-      finished_.push_back({request.id, failures, std::nullopt});
+      finished_.push_back({request.id, failures, std::nullopt, nodes_[node].depth});
       if (!failures && nodes_[node].has_value) finished_.back().value = nodes_[node].value;
       leave_request(slot);
       if (!failures || only_impatient) release(node);  // A failed node is freed as a whole.
@@ -88,7 +88,7 @@ void Plan::take_finished(std::vector<Finished>& out) {
   finished_.clear();
 }
 
-void Plan::take_met(std::vector<RequestId>& joined, std::vector<RequestId>& reused) {
+void Plan::take_met(std::vector<Joined>& joined, std::vector<RequestId>& reused) {
   joined.insert(joined.end(), joined_.begin(), joined_.end());
   reused.insert(reused.end(), reused_.begin(), reused_.end());
   joined_.clear();
@@ -162,7 +162,7 @@ void Plan::meet(NodeId node, std::uint32_t request) {
     leave(std::exchange(n.owner, request));
     return;
   }
-  joined_.push_back(requests_[request].id);
+  joined_.push_back({requests_[request].id, node});
   if (requests_[n.owner].priority < requests_[request].priority) {
     set_priority(n.owner, requests_[request].priority);
   }

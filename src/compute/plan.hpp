@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -68,6 +69,7 @@ class Plan {
     RequestId request;
     FailuresPtr failures;       ///< Else:
     std::optional<Blob> value;  ///< Nothing: it is in the store.
+    std::uint32_t depth = 0;    ///< Recipes on the longest path of what was computed for it.
   };
   [[nodiscard]] bool has_finished() const noexcept { return !finished_.empty(); }
   /// Appends the requests finished since the last call, in order.
@@ -114,6 +116,11 @@ class Plan {
 
   // --- Running
 
+  /// What observers know a run by.
+  struct Flight {
+    std::uint64_t number = 0;  ///< 0: nobody is told of it.
+    std::chrono::steady_clock::time_point started{};
+  };
   struct Job {
     NodeId node;
     RequestId owner;         ///< The request that brought the node into the plan.
@@ -124,6 +131,7 @@ class Plan {
     std::uint32_t input_count;
     float verify_rate;
     RunReason reason;
+    Flight flight{};  ///< The engine's.
   };
   /// An input whose value is in the store.
   struct Missing {
@@ -181,9 +189,13 @@ class Plan {
   [[nodiscard]] bool wanted(NodeId node) const { return nodes_[node].interest > 0; }
   /// Whether a running node was abandoned and may have a successor of the same address: its value is not to be used.
   [[nodiscard]] bool forgotten(NodeId node) const { return nodes_[node].forgotten; }
+  struct Joined {
+    RequestId request;
+    NodeId node;
+  };
   /// Appends requests that met a node which another one had brought in: once for each that was not available yet
   /// (`joined`) or was (`reused`).
-  void take_met(std::vector<RequestId>& joined, std::vector<RequestId>& reused);
+  void take_met(std::vector<Joined>& joined, std::vector<RequestId>& reused);
 
   /// What the ids of the store mean: they change their meaning when the store says so.
   [[nodiscard]] std::uint64_t numbering() const noexcept { return numbering_; }
@@ -296,7 +308,7 @@ class Plan {
   std::vector<Failing> failing_;
   std::vector<Finished> finished_;
   std::vector<NodeId> abandoned_;
-  std::vector<RequestId> joined_;
+  std::vector<Joined> joined_;
   std::vector<RequestId> reused_;
 };
 

@@ -177,6 +177,7 @@ void Plan::free(NodeId node) {
   n.state = State::gone;
   n.id = none;
   n.interest = 0;
+  n.depth = 0;
   n.first_request = none;
   n.stoppable = n.forgotten = n.keep_going = n.poisoned = false;
   nodes_.give_back(node);

@@ -61,6 +61,7 @@ struct PlanNode {
   std::uint32_t first_request = none;  ///< That targets this node.
   std::uint32_t interest = 0;
   std::uint32_t owner = none;
+  std::uint32_t depth = 0;  ///< Recipes on the longest path below, of what is computed; with its own once it is.
   State state = State::gone;
   RunReason reason = RunReason::never_computed;
   bool has_value : 1 = false;

@@ -185,6 +185,7 @@ void Plan::keep(NodeId input, Blob value) {
 void Plan::complete(NodeId node, Blob value) {
   give_places_back(node);
   release_inputs(node);
+  ++nodes_[node].depth;
   if (nodes_[node].interest == 0) {
     free(node);
   } else {
@@ -205,6 +206,7 @@ void Plan::make_available(NodeId node) {
     const Edge told = edges_[edge];
     edge = told.next;
     Node& dependent = nodes_[told.dependent];
+    dependent.depth = std::max(dependent.depth, n.depth);
     if (--dependent.work.pending > 0) continue;
     if (dependent.poisoned) {
       failing_.push_back({told.dependent, poisoned_.at(told.dependent)});

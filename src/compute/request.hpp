@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -22,6 +23,8 @@ struct Request {
   Progress progress;
   Progress told;  ///< By the last call.
   Outcome outcome;
+  std::chrono::steady_clock::time_point started{};  ///< If observers were told.
+  std::uint32_t depth = 0;                          ///< Recipes on the longest path of what was computed for it.
   std::chrono::steady_clock::time_point reported{};
   std::size_t first_refusal = 0;  ///< How many results had been refused when it began.
   bool reporting = false;

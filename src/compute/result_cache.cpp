@@ -43,8 +43,8 @@ std::size_t lanes_for(std::size_t processors) {
 
 }  // namespace
 
-ResultCache::ResultCache(std::size_t capacity_bytes, std::uint64_t hash_seed, std::size_t processors)
-    : budget_(capacity_bytes), hash_(hash_seed), lanes_(lanes_for(processors)) {
+ResultCache::ResultCache(std::size_t capacity_bytes, std::uint64_t hash_seed, std::size_t processors, ObserverHub* hub)
+    : budget_(capacity_bytes), hash_(hash_seed), hub_(hub), lanes_(lanes_for(processors)) {
   const std::size_t count = std::bit_floor(std::clamp(capacity_bytes / least_shard_bytes, std::size_t{1}, most_shards));
   const std::size_t share = capacity_bytes / count;
   const std::size_t counters = std::bit_ceil(std::max(share / bytes_per_counter, least_counters));
@@ -65,6 +65,18 @@ ResultCache::ResultCache(std::size_t capacity_bytes, std::uint64_t hash_seed, st
   own_bytes_ = budget_.used();
 }
 
+ResultCache::~ResultCache() {
+  if (hub_ == nullptr || !hub_->observed()) return;
+  event::CacheRemoved all{0, 0};
+  for (const auto& shard : shards_) {
+    shard->for_each([&](const CacheEntry& entry) {
+      ++all.entries;
+      all.bytes += entry.bytes();
+    });
+  }
+  if (all.entries > 0) hub_->emit(all);
+}
+
 std::optional<Blob> ResultCache::get(const Address& address) {
   if (shards_.empty()) return std::nullopt;
   const std::size_t hash = hash_(address);
@@ -81,7 +93,7 @@ void ResultCache::put(const Address& address, Blob value, std::chrono::nanosecon
   const float cost = read_ns + static_cast<float>(compute_time.count());
   const bool room = budget_.take(charge);
   if (!room) {
-    discard(shard.remove(address, hash));
+    remove(shard.remove(address, hash));
     // What is larger than the window has to prove itself before others go for it.
     const float worth =
         charge <= window_bytes_ ? std::numeric_limits<float>::infinity() : shard.worth_of_new(hash, cost, charge);
@@ -89,13 +101,19 @@ void ResultCache::put(const Address& address, Blob value, std::chrono::nanosecon
   }
   std::unique_ptr<CacheEntry> entry(new (std::nothrow) CacheEntry(address, hash, std::move(value), cost, charge));
   if (entry == nullptr) return budget_.give_back(charge);
-  discard(shard.insert(std::move(entry), room));
+  const CacheEntry* const added = entry.get();
+  const std::size_t bytes = entry->bytes();
+  CacheShard::Removed replaced = shard.insert(std::move(entry), room);
+  if (hub_ != nullptr && replaced.get() != added) {
+    hub_->emit(event::CacheInserted{address, bytes, replaced ? replaced->bytes() : 0, replaced != nullptr});
+  }
+  discard(std::move(replaced));
 }
 
 bool ResultCache::erase(const Address& address) {
   if (shards_.empty()) return false;
   const std::size_t hash = hash_(address);
-  return discard(shard_of(hash).remove(address, hash));
+  return remove(shard_of(hash).remove(address, hash));
 }
 
 bool ResultCache::pin(const Address& address) {
@@ -126,7 +144,7 @@ bool ResultCache::make_room(std::size_t bytes, float worth) {
   std::size_t refusals = 0;
   while (!budget_.take(bytes)) {
     const std::size_t turn = next_to_give_.fetch_add(1, std::memory_order_relaxed);
-    refusals = discard(shards_[turn & (shards_.size() - 1)]->evict(worth)) ? 0 : refusals + 1;
+    refusals = evict(shards_[turn & (shards_.size() - 1)]->evict(worth)) ? 0 : refusals + 1;
     if (refusals == shards_.size()) return false;
   }
   return true;
@@ -139,6 +157,18 @@ bool ResultCache::discard(CacheShard::Removed removed) {
   removed.reset();
   budget_.give_back(bytes);
   return true;
+}
+
+/// It makes room for others.
+bool ResultCache::evict(CacheShard::Removed removed) {
+  if (hub_ != nullptr && removed != nullptr) hub_->emit(event::CacheEvicted{removed->address, removed->bytes()});
+  return discard(std::move(removed));
+}
+
+/// It goes for another reason.
+bool ResultCache::remove(CacheShard::Removed removed) {
+  if (hub_ != nullptr && removed != nullptr) hub_->emit(event::CacheRemoved{1, removed->bytes()});
+  return discard(std::move(removed));
 }
 
 void ResultCache::replicate(const Address& address, std::size_t hash) {

@@ -10,6 +10,7 @@
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
+#include <deriva/core/observer_hub.hpp>
 
 #include "compute/address_index.hpp"
 #include "compute/cache_shard.hpp"
@@ -29,7 +30,12 @@ namespace deriva::detail {
 class ResultCache {
  public:
   /// `processors`: how many read at the same time; 0: as many as the machine has.
-  ResultCache(std::size_t capacity_bytes, std::uint64_t hash_seed, std::size_t processors = 0);
+  /// `hub`: is told what comes and goes, if there is one; it lives longer.
+  ResultCache(std::size_t capacity_bytes, std::uint64_t hash_seed, std::size_t processors = 0,
+              ObserverHub* hub = nullptr);
+  ResultCache(const ResultCache&) = delete;
+  ResultCache& operator=(const ResultCache&) = delete;
+  ~ResultCache();
 
   [[nodiscard]] std::optional<Blob> get(const Address& address);
 
@@ -55,10 +61,13 @@ class ResultCache {
   [[nodiscard]] CacheShard& shard_of(std::size_t hash) const noexcept;
   [[nodiscard]] bool make_room(std::size_t bytes, float worth);
   bool discard(CacheShard::Removed removed);
+  bool evict(CacheShard::Removed removed);
+  bool remove(CacheShard::Removed removed);
   void replicate(const Address& address, std::size_t hash);
 
   ByteBudget budget_;
   const AddressHash hash_;
+  ObserverHub* const hub_;
   const std::size_t lanes_;
   std::size_t window_bytes_ = 0;              ///< Of one shard.
   std::size_t own_bytes_ = 0;                 ///< Of an empty cache.

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 
 /// Owns what the function's coroutine refers to.
 asio::awaitable<Result<Blob>> run_coroutine(asio::any_io_executor io, Scheduler::Call call) {
-  Context context(std::move(io), call.address, std::move(call.stop));
+  Context context(std::move(io), call.address, std::move(call.stop), call.trace);
   std::exception_ptr thrown;
   try {
     co_return co_await call.function.call(std::move(call.inputs), std::move(call.params), context);

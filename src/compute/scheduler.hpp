@@ -43,6 +43,7 @@ class Scheduler {
     Params params;
     Address address;
     std::stop_token stop;
+    TraceContext trace{};
   };
   using Done = std::function<void(Result<Blob>)>;
   /// Runs a coroutine function; `done` gets what it returned, or what it threw as an `Errc::function_failed`. It is

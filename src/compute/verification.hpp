@@ -64,6 +64,7 @@ struct SharedVerification {
   // Under the engine's mutex:
   std::uint32_t unbegun = 0;  ///< Executions that anybody may begin.
   std::uint32_t running = 0;
+  bool begun = false;
   std::vector<Result<Blob>> ended{};
   std::chrono::nanoseconds compute_time{0};  ///< Of one of them.
 };

@@ -27,6 +27,7 @@ struct DetachedRun {
   Plan::Job job{};
   RequestPtr owner{};
   std::chrono::steady_clock::time_point started{};
+  std::chrono::steady_clock::time_point begun{};  ///< The execution under way, if observers were told.
   std::vector<Blob> inputs{};
   Params params{};
   std::stop_source stop{};

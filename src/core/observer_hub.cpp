@@ -23,7 +23,6 @@ using detail::EventRing;
 
 constexpr std::uint32_t wants_inline = 1;
 constexpr std::uint32_t wants_batches = 2;
-
 /// How long an event waits for delivery, at most, when nothing hurries it.
 constexpr std::chrono::milliseconds delivery_interval{10};
 constexpr std::size_t failures_kept = 16;
@@ -94,6 +93,7 @@ struct ObserverHub::Impl {
   std::atomic<bool> hurry{false};
   std::thread worker;
 
+  std::atomic<std::uint64_t> hosts{0};
   const std::array<std::uint8_t, 16> trace_seed = random_bytes();  ///< Tells the traces of two hubs apart.
 
   mutable std::shared_mutex names_mutex;
@@ -353,6 +353,8 @@ std::string_view ObserverHub::name(event::NameId id) const {
   const auto index = static_cast<std::size_t>(id);
   return index == 0 || index > impl_->names.size() ? std::string_view() : impl_->names[index - 1];
 }
+
+std::uint64_t ObserverHub::take_numbers() noexcept { return impl_->hosts.fetch_add(1) << 40U; }
 
 TraceContext ObserverHub::context_of(event::RequestNumber request, const TraceContext& parent) const noexcept {
   if (parent.valid()) return parent.child(request);

@@ -180,6 +180,8 @@ void ChromeTrace::Impl::write(const Event& event, const ObserverHub& hub) {
     cached_bytes(event.time, static_cast<std::int64_t>(in->bytes) - static_cast<std::int64_t>(in->replaced_bytes));
   } else if (const auto* out = event.as<event::CacheEvicted>()) {
     cached_bytes(event.time, -static_cast<std::int64_t>(out->bytes));
+  } else if (const auto* gone = event.as<event::CacheRemoved>()) {
+    cached_bytes(event.time, -static_cast<std::int64_t>(gone->bytes));
   } else if (const auto* verified = event.as<event::Verified>();
              verified && verified->verdict != event::Verdict::equal) {
     add(fmt::format(R"({{"ph":"i","s":"g","pid":1,"tid":0,"name":"not deterministic","ts":{:.3f}}})",
@@ -187,13 +189,30 @@ void ChromeTrace::Impl::write(const Event& event, const ObserverHub& hub) {
   }
 }
 
-Result<void> trace_from_environment(ObserverHub& hub, InputsOf inputs) {
+namespace {
+
+/// Null: nowhere.
+const char* trace_file() {
   const char* const file = std::getenv("DERIVA_TRACE");
-  if (file == nullptr || *file == '\0') return {};
+  return file == nullptr || *file == '\0' ? nullptr : file;
+}
+
+}  // namespace
+
+Result<void> trace_from_environment(ObserverHub& hub, InputsOf inputs) {
+  const char* const file = trace_file();
+  if (file == nullptr) return {};
   Result<std::shared_ptr<ChromeTrace>> trace = ChromeTrace::open(file, {.inputs = std::move(inputs)});
   if (!trace) return trace.error();
   hub.attach(*std::move(trace));
   return {};
+}
+
+Result<std::shared_ptr<ObserverHub>> observers_from_environment(const Store& store) {
+  if (trace_file() == nullptr) return std::shared_ptr<ObserverHub>();
+  auto hub = std::make_shared<ObserverHub>();
+  if (const Result<void> opened = trace_from_environment(*hub, inputs_from(store)); !opened) return opened.error();
+  return hub;
 }
 
 }  // namespace deriva

@@ -18,7 +18,6 @@ class Collector {
     request(e.request);
     number("nodes", e.nodes);
     number("hits", e.hits);
-    number("depth", e.depth);
   }
   void operator()(const event::RequestFinished& e) {
     request(e.request);
@@ -26,7 +25,12 @@ class Collector {
     since(e.started);
     number("bytes", e.bytes);
     number("computed", e.computed);
+    number("reused", e.reused);
+    number("joined", e.joined);
+    number("failed", e.failed);
+    number("depth", e.depth);
     name("ending", e.ending);
+    if (e.error) name("error", *e.error);
   }
   void operator()(const event::FlightStarted& e) { flight(e.flight, e.request, e.address); }
   void operator()(const event::FlightJoined& e) { flight(e.flight, e.request, e.address); }
@@ -71,6 +75,10 @@ class Collector {
   }
   void operator()(const event::CacheEvicted& e) {
     address(e.address);
+    number("bytes", e.bytes);
+  }
+  void operator()(const event::CacheRemoved& e) {
+    number("entries", e.entries);
     number("bytes", e.bytes);
   }
   void operator()(const event::DagInserted& e) {

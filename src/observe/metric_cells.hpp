@@ -44,6 +44,7 @@ enum class Count : std::uint8_t {
   cache_inserted,
   cache_replaced,
   cache_evicted,
+  cache_removed,
   cache_bytes_in,
   cache_bytes_out,
   reasons_first,

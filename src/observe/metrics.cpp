@@ -28,7 +28,6 @@ class Counter {
   Counter(MetricShard& shard, event::Time time) : shard_(shard), main_(shard.main()), time_(time) {}
 
   void operator()(const event::RequestStarted&) { add(Count::requests_started); }
-  void operator()(const event::PlanMade& made) { observe(Histogram::depth, detail::depth_bounds, made.depth); }
   void operator()(const event::RequestFinished& finished) {
     switch (finished.ending) {
       case event::Ending::failed:
@@ -39,6 +38,7 @@ class Counter {
         break;
       case event::Ending::succeeded:
         add(finished.computed == 0 ? Count::requests_hit : Count::requests_computed);
+        if (finished.computed > 0) observe(Histogram::depth, detail::depth_bounds, finished.depth);
         break;
     }
     duration(Histogram::materialize, finished.started);
@@ -71,6 +71,10 @@ class Counter {
   void operator()(const event::CacheEvicted& evicted) {
     add(Count::cache_evicted);
     add(Count::cache_bytes_out, evicted.bytes);
+  }
+  void operator()(const event::CacheRemoved& removed) {
+    add(Count::cache_removed, removed.entries);
+    add(Count::cache_bytes_out, removed.bytes);
   }
   void operator()(const event::DagInserted& inserted) { duration(Histogram::dag_insert, inserted.started); }
   void operator()(const event::ResultsStored& stored) {
@@ -163,6 +167,7 @@ StorageFacts storage_facts(const Store& store) {
   if (const Result<StoreStats> stats = store.stats()) {
     facts.recipes = stats->recipes;
     facts.blobs = stats->values;
+    facts.blob_bytes = stats->value_bytes;
   }
   return facts;
 }

@@ -132,7 +132,8 @@ void Writer::cache() {
   family("deriva_cache_size_bytes", "Memory that cached values take.", MetricType::gauge, "bytes");
   sample(difference(totals_.of(Count::cache_bytes_in), totals_.of(Count::cache_bytes_out)));
   family("deriva_cache_entries", "Values in memory.", MetricType::gauge);
-  sample(difference(totals_.of(Count::cache_inserted), totals_.of(Count::cache_evicted)));
+  sample(difference(totals_.of(Count::cache_inserted),
+                    totals_.of(Count::cache_evicted) + totals_.of(Count::cache_removed)));
   family("deriva_cache_hit_rate", "Share of look-ups that found the value, since the start.", MetricType::gauge);
   hit_rate(Count::memory_hits, Count::memory_misses, "memory");
   hit_rate(Count::store_hits, Count::store_misses, "store");

@@ -66,6 +66,8 @@ void Report::Impl::take(const Event& event, const ObserverHub& hub) {
     cached(event.time, static_cast<std::int64_t>(in->bytes) - static_cast<std::int64_t>(in->replaced_bytes));
   } else if (const auto* out = event.as<event::CacheEvicted>()) {
     cached(event.time, -static_cast<std::int64_t>(out->bytes));
+  } else if (const auto* gone = event.as<event::CacheRemoved>()) {
+    cached(event.time, -static_cast<std::int64_t>(gone->bytes));
   } else if (const auto* committed = event.as<event::Committed>()) {
     ++data.commits;
     data.flushed += std::chrono::duration<double>(committed->flushed).count();

@@ -59,7 +59,7 @@ const failed = sum(data.functions.map(f => f.failed));
 tile("tile-runs", count(runs), "functions run" + (failed ? ", " + count(failed) + " failed" : ""));
 tile("tile-seconds", duration(data.seconds), "from the first event to the last");
 tile("tile-busy", data.seconds > 0 ? (busy / data.seconds).toFixed(1) : "0", "running at the same time, on average");
-tile("tile-requests", count(requests), "requests, " + count(r.hit) + " found" + (r.failed ? ", " + count(r.failed) + " failed" : ""));
+tile("tile-requests", count(requests), (requests === 1 ? "request, " : "requests, ") + count(r.hit) + " found" + (r.failed ? ", " + count(r.failed) + " failed" : ""));
 tile("tile-bytes", bytes(sum(data.functions.map(f => f.out))), "returned by functions");
 tile("tile-verified", verified ? (violations ? count(violations) : "0") : "\u2013", verified ?
   (violations === 1 ? "violation" : "violations") + " in " + count(verified) + " verified" : "nothing was verified");
@@ -107,7 +107,8 @@ function draw() {
     pen.fillStyle = line;
     pen.fillRect(xOf(t), axis - 6, 1, height);
     pen.fillStyle = soft;
-    if (xOf(t) < width - 30) pen.fillText(t === 0 ? "0" : duration(t), xOf(t) + 3, 12);
+    const label = t === 0 ? "0" : duration(t);
+    if (xOf(t) + 3 + pen.measureText(label).width <= width) pen.fillText(label, xOf(t) + 3, 12);
   }
   const last = new Int32Array(data.tracks.length).fill(-1), outlined = [];
   for (let i = 0; i < drawn; i++) {

@@ -8,7 +8,6 @@ namespace {
 // The numbers of spans below a request are those of its flights, above these.
 constexpr std::uint64_t cache_spans = std::uint64_t{1} << 62U;
 constexpr std::uint64_t store_spans = std::uint64_t{1} << 63U;
-constexpr std::uint64_t compute_span = 1;
 
 }  // namespace
 
@@ -26,10 +25,6 @@ std::string_view to_string(SpanKind kind) noexcept {
       return "store";
   }
   return "unknown";
-}
-
-TraceContext compute_context(const TraceContext& request, event::FlightNumber flight) noexcept {
-  return request.child(flight).child(compute_span);
 }
 
 struct SpanBuilder::Impl {

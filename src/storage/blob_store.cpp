@@ -17,11 +17,16 @@ struct BlobStore::Impl {
   detail::BlobDirectory directory;
   Table<Digest, BytesView> small;      // the bytes
   Table<Digest, std::uint64_t> large;  // the size of the file
+  Table<std::uint32_t, std::uint64_t> totals;
 
+  Result<bool> link(WriteTransaction& transaction, const PreparedBlob& blob) const;
+  Result<void> add_bytes(WriteTransaction& transaction, std::uint64_t bytes) const;
   [[nodiscard]] Result<void> mark_known(std::span<detail::BlobDirectory::Item> items) const;
 };
 
 namespace {
+
+constexpr std::uint32_t total_bytes = 0;  // a key of `totals`
 
 std::vector<Digest> digests_of(std::span<const BytesView> values) {
   std::vector<Digest> digests;
@@ -40,8 +45,10 @@ Result<BlobStore> BlobStore::open(Environment environment, BlobStoreOptions opti
   if (!small) return small.error();
   const auto large = Table<Digest, std::uint64_t>::open(environment, "blob_files");
   if (!large) return large.error();
-  return BlobStore(
-      std::make_shared<const Impl>(Impl{std::move(environment), options, std::move(*directory), *small, *large}));
+  const auto totals = Table<std::uint32_t, std::uint64_t>::open(environment, "blob_totals");
+  if (!totals) return totals.error();
+  return BlobStore(std::make_shared<const Impl>(
+      Impl{std::move(environment), options, std::move(*directory), *small, *large, *totals}));
 }
 
 Result<void> BlobStore::Impl::mark_known(std::span<detail::BlobDirectory::Item> items) const {
@@ -87,15 +94,45 @@ Result<std::vector<PreparedBlob>> BlobStore::prepare_many(std::span<const BytesV
   return prepared;
 }
 
-Result<bool> BlobStore::link(WriteTransaction& transaction, const PreparedBlob& blob) const {
+Result<bool> BlobStore::Impl::link(WriteTransaction& transaction, const PreparedBlob& blob) const {
   if (blob.is_file) {
-    const Result<bool> elsewhere = impl_->small.contains(transaction, blob.digest);
+    const Result<bool> elsewhere = small.contains(transaction, blob.digest);
     if (!elsewhere || *elsewhere) return elsewhere ? Result<bool>(false) : elsewhere;
-    return impl_->large.insert(transaction, blob.digest, blob.size);
+    return large.insert(transaction, blob.digest, blob.size);
   }
-  const Result<bool> elsewhere = impl_->large.contains(transaction, blob.digest);
+  const Result<bool> elsewhere = large.contains(transaction, blob.digest);
   if (!elsewhere || *elsewhere) return elsewhere ? Result<bool>(false) : elsewhere;
-  return impl_->small.insert(transaction, blob.digest, blob.bytes);
+  return small.insert(transaction, blob.digest, blob.bytes);
+}
+
+Result<void> BlobStore::Impl::add_bytes(WriteTransaction& transaction, std::uint64_t bytes) const {
+  if (bytes == 0) return {};
+  const Result<std::optional<std::uint64_t>> before = totals.get(transaction, total_bytes);
+  if (!before) return before.error();
+  return totals.put(transaction, total_bytes, before->value_or(0) + bytes);
+}
+
+Result<bool> BlobStore::link(WriteTransaction& transaction, const PreparedBlob& blob) const {
+  const Result<bool> is_new = impl_->link(transaction, blob);
+  if (!is_new || !*is_new) return is_new;
+  if (auto added = impl_->add_bytes(transaction, blob.size); !added) return added.error();
+  return true;
+}
+
+Result<void> BlobStore::link_many(WriteTransaction& transaction, std::span<const PreparedBlob> blobs) const {
+  std::uint64_t bytes = 0;
+  for (const PreparedBlob& blob : blobs) {
+    const Result<bool> is_new = impl_->link(transaction, blob);
+    if (!is_new) return is_new.error();
+    if (*is_new) bytes += blob.size;
+  }
+  return impl_->add_bytes(transaction, bytes);
+}
+
+Result<std::uint64_t> BlobStore::bytes(const ReadTransaction& transaction) const {
+  const Result<std::optional<std::uint64_t>> total = impl_->totals.get(transaction, total_bytes);
+  if (!total) return total.error();
+  return total->value_or(0);
 }
 
 Result<std::optional<std::uint64_t>> BlobStore::size(const ReadTransaction& transaction, const Digest& digest) const {

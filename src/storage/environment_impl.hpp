@@ -12,6 +12,7 @@
 
 #include <lmdb.h>
 
+#include <deriva/core/event.hpp>
 #include <deriva/storage/environment.hpp>
 
 #include "storage/commit_queue.hpp"
@@ -102,7 +103,8 @@ class Environment::Impl {
   void run_group(std::span<Request* const> group);
   Result<Attempt> attempt();
   Result<MDB_txn*> begin_write();
-  Result<Attempt> commit(MDB_txn* native, std::uint64_t changed);
+  Result<Attempt> commit(MDB_txn* native, std::uint64_t changed, event::Time started);
+  void expire_readers();
   Result<std::optional<MDB_dbi>> find_table(std::string_view name, unsigned int flags, std::size_t value_size);
   Result<void> open_table(WriteTransaction& transaction, TableEntry entry);
   void open_existing(std::span<const TableSpec> specs);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <deriva/core/observer_hub.hpp>
+
 #include "storage/environment_impl.hpp"
 #include "storage/lmdb_error.hpp"
 
@@ -40,6 +42,7 @@ Result<void> Environment::Impl::grow_map() {
   }
   if (auto done = set_map_size(wanted); !done) return done;
   map_growths_.fetch_add(1, std::memory_order_relaxed);
+  if (options_.observers) options_.observers->emit(event::MapGrown{info.me_mapsize, wanted});
   return {};
 }
 

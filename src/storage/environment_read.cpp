@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 
+#include <deriva/core/observer_hub.hpp>
+
 #include "storage/environment_impl.hpp"
 #include "storage/lmdb_error.hpp"
 #include "storage/thread_scope.hpp"
@@ -56,6 +58,17 @@ Result<void> Environment::Impl::check_usable() const {
   return {};
 }
 
+/// Gives up the places of readers whose processes are gone.
+void Environment::Impl::expire_readers() {
+  EnvironmentStats before;
+  before.oldest_reader = ~std::uint64_t{0};
+  const bool told = options_.observers && options_.observers->observed();
+  if (told) (void)mdb_reader_list(native_, &note_reader, &before);
+  int dead = 0;
+  (void)mdb_reader_check(native_, &dead);
+  for (; told && dead > 0; --dead) options_.observers->emit(event::ReaderExpired{before.oldest_reader});
+}
+
 /// Starts a snapshot in the transaction of the place. Returns LMDB's code; on failure the place has no transaction.
 int Environment::Impl::start_in(Place& place) {
   if (place.transaction != nullptr) {
@@ -66,8 +79,7 @@ int Environment::Impl::start_in(Place& place) {
   }
   int failed = mdb_txn_begin(native_, nullptr, MDB_RDONLY, &place.transaction);
   if (failed == MDB_READERS_FULL) {
-    int dead = 0;
-    (void)mdb_reader_check(native_, &dead);
+    expire_readers();
     failed = mdb_txn_begin(native_, nullptr, MDB_RDONLY, &place.transaction);
   }
   if (failed != 0) place.transaction = nullptr;

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <deriva/core/observer_hub.hpp>
+
 #include "storage/environment_impl.hpp"
 #include "storage/lmdb_error.hpp"
 #include "storage/thread_scope.hpp"
@@ -114,6 +116,7 @@ void Environment::Impl::run_group(std::span<Request* const> group) {
 
 /// One transaction for the batch. An error concerns all who have no outcome yet.
 Result<Environment::Impl::Attempt> Environment::Impl::attempt() {
+  const event::Time started = event::Clock::now();
   const Result<MDB_txn*> begun = begin_write();
   if (!begun) return begun.error();
   OpenTransaction transaction(*begun);
@@ -139,10 +142,12 @@ Result<Environment::Impl::Attempt> Environment::Impl::attempt() {
     request->outcome = std::move(ran.outcome);
     if (ran.changes != 0 || ran.fault != 0) return Attempt::undone;
   }
-  return commit(transaction.release(), changed);
+  return commit(transaction.release(), changed, started);
 }
 
-Result<Environment::Impl::Attempt> Environment::Impl::commit(MDB_txn* native, std::uint64_t changed) {
+Result<Environment::Impl::Attempt> Environment::Impl::commit(MDB_txn* native, std::uint64_t changed,
+                                                             event::Time started) {
+  const event::Time flushing = event::Clock::now();
   int failed = mdb_txn_commit(native);
   if (failed == EIO && is_disk_full(native_)) failed = ENOSPC;
   if (failed == MDB_MAP_FULL) {
@@ -156,11 +161,14 @@ Result<Environment::Impl::Attempt> Environment::Impl::commit(MDB_txn* native, st
     if (!request->outcome) request->outcome.emplace();
   }
   if (changed == 0) return Attempt::committed;
+  if (options_.observers && options_.observers->observed()) {
+    const event::Time now = event::Clock::now();
+    options_.observers->emit_at(now, event::Committed{started, changed, now - flushing});
+  }
   operations_.fetch_add(changed, std::memory_order_relaxed);
   constexpr std::uint64_t reader_check_interval = 1'024;
   if ((commits_.fetch_add(1, std::memory_order_relaxed) + 1) % reader_check_interval == 0) {
-    int dead = 0;
-    (void)mdb_reader_check(native_, &dead);
+    expire_readers();
   }
   return Attempt::committed;
 }

@@ -46,13 +46,13 @@ class ResultWriter {
       order.emplace_back(graph_.find_or_add(results[i].address.bytes(), results[i].context.node), i);
     }
     std::sort(order.begin(), order.end());
+    std::vector<PreparedBlob> apart;
     for (const auto& [id, i] : order) {
       const StoredResult stored = to_stored(results[i], blobs[i]);
-      if (!stored.is_inline) {
-        if (const Result<bool> linked = store_.blobs.link(transaction_, blobs[i]); !linked) return linked.error();
-      }
+      if (!stored.is_inline) apart.push_back(blobs[i]);
       if (auto put = add(id, results[i].address, stored); !put) return put;
     }
+    if (auto linked = store_.blobs.link_many(transaction_, apart); !linked) return linked;
     for (const auto& [id, i] : order) {  // Now that the inputs among them have their records.
       if (!results[i].context.by_inputs) continue;
       if (auto put = index(id, {results[i].address, blobs[i].digest}); !put) return put;

@@ -24,7 +24,7 @@ namespace {
 /// All tables in one transaction, instead of one for each who uses them.
 Result<void> open_tables(Environment& environment, const std::string& graph_prefix) {
   std::vector<Environment::Impl::TableSpec> specs = detail::graph::table_specs(graph_prefix);
-  for (const char* name : {"blobs", "blob_files", "functions", "cutoff"}) specs.push_back({name, 0, 0});
+  for (const char* name : {"blobs", "blob_files", "blob_totals", "functions", "cutoff"}) specs.push_back({name, 0, 0});
   if (const auto opened = environment.impl().tables(specs); !opened) return opened.error();
   return {};
 }
@@ -32,6 +32,7 @@ Result<void> open_tables(Environment& environment, const std::string& graph_pref
 }  // namespace
 
 Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions options) {
+  if (options.observers) options.environment.observers = options.observers;
   Result<Environment> environment = Environment::open(directory, options.environment);
   if (!environment) return environment.error();
   if (auto done = open_tables(*environment, options.dag.prefix); !done) return done.error();
@@ -46,7 +47,8 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   Result<Ledger> ledger = Ledger::open(*environment, options.ledger);
   if (!ledger) return ledger.error();
   return Store(std::unique_ptr<Impl>(new Impl{*std::move(environment), *std::move(blobs), *std::move(functions),
-                                              *std::move(cutoffs), *std::move(dag), *std::move(ledger)}));
+                                              *std::move(cutoffs), *std::move(dag), *std::move(ledger),
+                                              std::move(options.observers)}));
 }
 
 // --- Leaves
@@ -60,12 +62,8 @@ Result<Address> Store::put_leaf(BytesView bytes) {
 Result<std::vector<Address>> Store::put_leaves(std::span<const BytesView> leaves) {
   Result<std::vector<PreparedBlob>> blobs = impl_->blobs.prepare_many(leaves);
   if (!blobs) return blobs.error();
-  const Result<void> written = impl_->environment.write([&](WriteTransaction& transaction) -> Result<void> {
-    for (const PreparedBlob& blob : *blobs) {
-      if (Result<bool> linked = impl_->blobs.link(transaction, blob); !linked) return linked.error();
-    }
-    return {};
-  });
+  const Result<void> written = impl_->environment.write(
+      [&](WriteTransaction& transaction) -> Result<void> { return impl_->blobs.link_many(transaction, *blobs); });
   if (!written) return written.error();
   std::vector<Address> addresses;
   addresses.reserve(blobs->size());
@@ -141,11 +139,13 @@ class RecipeBatch {
 Result<std::vector<Address>> Store::put_recipes(std::span<const Recipe> recipes) {
   Result<RecipeBatch> batch = RecipeBatch::encode(recipes);
   if (!batch) return batch.error();
+  const event::Time started = event::Clock::now();
   const Result<std::size_t> written = impl_->environment.write([&](WriteTransaction& transaction) {
     const auto give = [&](const FunctionId& function) { return impl_->functions.give(transaction, function); };
     return batch->insert_into(impl_->graph(), transaction, give);
   });
   if (!written) return written.error();
+  if (impl_->observers && *written > 0) impl_->observers->emit(event::DagInserted{started, *written});
   return std::move(batch->addresses);
 }
 
@@ -255,6 +255,9 @@ Result<StoreStats> Store::stats() const {
         const Result<std::uint64_t> values = impl_->blobs.count(transaction);
         if (!values) return values.error();
         stats.values = *values;
+        const Result<std::uint64_t> bytes = impl_->blobs.bytes(transaction);
+        if (!bytes) return bytes.error();
+        stats.value_bytes = *bytes;
         return {};
       });
   if (!counted) return counted.error();

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/digest.hpp>
+#include <deriva/core/observer_hub.hpp>
 #include <deriva/dag/persistent_dag.hpp>
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/storage/environment.hpp>
@@ -22,6 +24,7 @@ struct Store::Impl {
   detail::CutoffTable cutoffs;
   PersistentDag<> dag;
   Ledger ledger;
+  std::shared_ptr<ObserverHub> observers;
 
   [[nodiscard]] detail::GraphEngine& graph() const noexcept { return detail::GraphAccess::engine(dag); }
 };
@@ -33,6 +36,8 @@ class StoreAccess {
  public:
   using Impl = Store::Impl;
   static Impl& impl(const Store& store) noexcept { return *store.impl_; }
+  /// Null: nobody.
+  static ObserverHub* observers(const Store& store) noexcept { return store.impl_->observers.get(); }
 };
 
 [[nodiscard]] inline Digest leaf_digest(const Address& address) {

@@ -13,7 +13,8 @@ using Removal = detail::graph::Writer::Removal;
 
 /// A recipe with its result, its ledger entry and its place in the index of computations, in one transaction.
 Result<bool> remove_recipe(detail::StoreAccess::Impl& store, const Address& address, Removal removal) {
-  return store.environment.write([&](WriteTransaction& transaction) -> Result<bool> {
+  const event::Time started = event::Clock::now();
+  Result<bool> done = store.environment.write([&](WriteTransaction& transaction) -> Result<bool> {
     bool removed = false;
     std::optional<detail::CutoffKey> computation;
     auto change = [&](detail::graph::Writer& graph) -> Result<void> {
@@ -31,6 +32,8 @@ Result<bool> remove_recipe(detail::StoreAccess::Impl& store, const Address& addr
     if (const Result<bool> cleared = store.ledger.clear(transaction, address); !cleared) return cleared.error();
     return true;
   });
+  if (done && *done && store.observers) store.observers->emit(event::DagRemoved{started, 1});
+  return done;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <deriva/core/address.hpp>
+#include <deriva/core/trace_context.hpp>
 
 namespace deriva {
 
@@ -13,8 +14,9 @@ namespace deriva {
 /// Thread safety: all members, from any thread.
 class Context {
  public:
-  Context(boost::asio::any_io_executor io, const Address& address, std::stop_token stop) noexcept
-      : io_(std::move(io)), address_(address), stop_(std::move(stop)) {}
+  Context(boost::asio::any_io_executor io, const Address& address, std::stop_token stop,
+          const TraceContext& trace = {}) noexcept
+      : io_(std::move(io)), address_(address), stop_(std::move(stop)), trace_(trace) {}
 
   /// The I/O executor that the coroutine runs on: for timers, sockets and further coroutines.
   [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept { return io_; }
@@ -22,11 +24,15 @@ class Context {
   [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
   /// The recipe that is being computed.
   [[nodiscard]] const Address& address() const noexcept { return address_; }
+  /// What it passes on to those whom it calls, as `to_traceparent` writes it. Names no trace if neither an observer is
+  /// attached nor the request has one.
+  [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
 
  private:
   boost::asio::any_io_executor io_;
   Address address_;
   std::stop_token stop_;
+  TraceContext trace_;
 };
 
 }  // namespace deriva

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include <deriva/compute/verify.hpp>
 
 namespace deriva {
+
+class ObserverHub;
 
 /// A limit for the functions that name it in `FunctionOptions::resource`.
 struct Resource {
@@ -26,7 +29,7 @@ struct ExecutorOptions {
   /// 1. `SyncExecutor` runs them on the calling thread.
   std::size_t blocking_concurrency = 4;
   /// A resource that is not listed is not limited.
-  std::vector<Resource> resources;
+  std::vector<Resource> resources{};
   /// Memory for values that were computed or read lately, in bytes, overhead included. 0: none is kept.
   std::size_t cache_bytes = std::size_t{64} << 20U;
   /// Whether results are stored. Otherwise they live in memory: as long as a request needs them, and in the cache.
@@ -36,10 +39,13 @@ struct ExecutorOptions {
   std::size_t flush_results = 4'096;
   /// Bytes of unwritten results at which they are written, likewise. More: fewer flushes, more memory.
   std::size_t flush_bytes = std::size_t{16} << 20U;
+  /// Is told what the executor does; several executors and stores may have the same. Null: nobody.
+  /// While somebody listens, every call of a function is timed on its own.
+  std::shared_ptr<ObserverHub> observers{};
   /// For requests that do not say: `MaterializeOptions::verify`.
   Verify verify = Verify::off();
   /// Chooses what `Verify::sampled` runs twice. Nothing: another choice for every executor.
-  std::optional<std::uint64_t> verify_seed;
+  std::optional<std::uint64_t> verify_seed{};
 };
 
 }  // namespace deriva

@@ -12,6 +12,7 @@
 #include <deriva/core/address.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/recipe.hpp>
+#include <deriva/core/trace_context.hpp>
 
 namespace deriva {
 
@@ -77,6 +78,10 @@ struct MaterializeOptions {
 
   /// When the request ends with `Errc::deadline_exceeded`, if it has not ended before; it is given up as if cancelled.
   std::optional<std::chrono::steady_clock::time_point> deadline;
+
+  /// The caller's, as `TraceContext::parse` reads it: what observers are told belongs to that trace, and functions that
+  /// run for this request pass it on.
+  TraceContext trace{};
 
   /// Completes when the value, and every value below it that was computed, is stored with the store's durability.
   bool durable = false;

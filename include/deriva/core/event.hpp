@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <variant>
 
 #include <deriva/core/address.hpp>
+#include <deriva/core/error.hpp>
 #include <deriva/core/trace_context.hpp>
 
 namespace deriva {
@@ -58,11 +60,11 @@ struct RequestStarted {
   Address target;
   TraceContext parent;  ///< Of the caller, if it has one.
 };
+/// What a request needs is known. Not told of a request that ends before.
 struct PlanMade {
   RequestNumber request;
   std::uint64_t nodes;  ///< Recipes that have to be computed.
   std::uint64_t hits;   ///< Values that were there already.
-  std::uint32_t depth;  ///< Recipes on the longest path of the plan.
 };
 struct RequestFinished {
   RequestNumber request;
@@ -71,15 +73,22 @@ struct RequestFinished {
   std::uint64_t bytes;     ///< Of the value.
   std::uint64_t computed;  ///< Functions that ran for it.
   Ending ending;
+  std::uint64_t reused = 0;  ///< Values that were there already.
+  std::uint32_t joined = 0;  ///< Flights of other requests that it waited for.
+  std::uint32_t failed = 0;  ///< Functions that failed for it.
+  std::uint32_t depth = 0;   ///< Recipes on the longest path of what was computed for its value.
+  std::optional<Errc> error{};
 };
 
+/// A recipe is about to be computed: its inputs are there.
 struct FlightStarted {
   FlightNumber flight;
   RequestNumber request;  ///< The one that wanted it first.
   Address address;
 };
+/// A request needs what another one has planned or begun.
 struct FlightJoined {
-  FlightNumber flight;
+  FlightNumber flight;    ///< It may not have started yet.
   RequestNumber request;  ///< The one that came later.
   Address address;
 };
@@ -91,6 +100,7 @@ struct FlightFinished {
   Ending ending;
 };
 
+/// Once for each execution: a function that is verified has several in one flight.
 struct FunctionStarted {
   FlightNumber flight;
   RequestNumber request;
@@ -110,6 +120,7 @@ struct FunctionFinished {
   Ending ending;
 };
 
+/// A value was looked for, and found. In the store: it was read.
 struct CacheHit {
   RequestNumber request;
   Time started;
@@ -117,6 +128,7 @@ struct CacheHit {
   std::uint64_t bytes;
   Tier tier;
 };
+/// A value was looked for, and not found. In the store: it has to be computed.
 struct CacheMiss {
   RequestNumber request;
   Time started;
@@ -125,13 +137,18 @@ struct CacheMiss {
 };
 struct CacheInserted {
   Address address;
-  std::uint64_t bytes;
+  std::uint64_t bytes;           ///< Of memory that the entry takes.
   std::uint64_t replaced_bytes;  ///< Of the entry of this address that it took the place of;
   bool replaced;                 ///< if there was one.
 };
 /// An entry went to make room.
 struct CacheEvicted {
   Address address;
+  std::uint64_t bytes;
+};
+/// Entries went for another reason; with the cache, for instance.
+struct CacheRemoved {
+  std::uint64_t entries;
   std::uint64_t bytes;
 };
 
@@ -156,19 +173,21 @@ struct ResultsStored {
 struct Committed {
   Time started;
   std::uint64_t operations;          ///< That shared it.
-  std::chrono::nanoseconds flushed;  ///< Of its time: waiting for the disk.
+  std::chrono::nanoseconds flushed;  ///< Of its time: writing the pages and waiting for the disk.
 };
 struct MapGrown {
   std::uint64_t old_bytes;
   std::uint64_t new_bytes;
 };
+/// The place of a reader whose process is gone was given to others.
 struct ReaderExpired {
-  std::uint64_t transaction;  ///< The snapshot that it held.
+  std::uint64_t transaction;  ///< The oldest snapshot that was held until then.
 };
 
+/// Executions were compared with each other, or with the stored result.
 struct Verified {
-  FlightNumber flight;
-  RequestNumber request;
+  FlightNumber flight;    ///< 0: of none, as in an audit.
+  RequestNumber request;  ///< Likewise.
   Address address;
   NameId function;
   Verdict verdict;
@@ -204,9 +223,9 @@ struct Event {
   using Body =
       std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
                    event::FlightJoined, event::FlightFinished, event::FunctionStarted, event::FunctionFinished,
-                   event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted, event::DagInserted,
-                   event::DagRemoved, event::ResultsStored, event::Committed, event::MapGrown, event::ReaderExpired,
-                   event::Verified, event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
+                   event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted, event::CacheRemoved,
+                   event::DagInserted, event::DagRemoved, event::ResultsStored, event::Committed, event::MapGrown,
+                   event::ReaderExpired, event::Verified, event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
 
   event::Time time;
   std::uint32_t thread = 0;  ///< Number of the thread that emitted it: unique among the live threads of its hub.
@@ -219,6 +238,10 @@ struct Event {
   }
 };
 static_assert(std::is_trivially_copyable_v<Event>);
+
+/// The context that a function passes on when it calls others: of its compute span. `request` is of the request that
+/// started the flight.
+[[nodiscard]] TraceContext compute_context(const TraceContext& request, event::FlightNumber flight) noexcept;
 
 /// The name of the body's type as it is written above, in snake case: "function_finished".
 [[nodiscard]] std::string_view name_of(const Event::Body& body) noexcept;

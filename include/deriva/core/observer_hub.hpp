@@ -82,6 +82,9 @@ class ObserverHub {
   /// The name; empty for `NameId::none`. Valid as long as the hub.
   [[nodiscard]] std::string_view name(event::NameId id) const;
 
+  /// What the numbers of requests and flights of one more host begin above: each has 2^40 of its own.
+  [[nodiscard]] std::uint64_t take_numbers() noexcept;
+
   /// The trace of a request: its caller's, or a new one that the number stands for; always valid.
   [[nodiscard]] TraceContext context_of(event::RequestNumber request, const TraceContext& parent = {}) const noexcept;
 

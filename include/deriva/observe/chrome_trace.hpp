@@ -43,4 +43,8 @@ class ChromeTrace final : public Observer {
 /// Errors: as `ChromeTrace::open`.
 [[nodiscard]] Result<void> trace_from_environment(ObserverHub& hub, InputsOf inputs = {});
 
+/// The same for a program that has no hub of its own: for `ExecutorOptions::observers`. Null if the variable names
+/// nothing. Lifetime: the hub ends before the store, that is, with the last executor that it was given to.
+[[nodiscard]] Result<std::shared_ptr<ObserverHub>> observers_from_environment(const Store& store);
+
 }  // namespace deriva

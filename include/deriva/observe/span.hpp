@@ -26,10 +26,6 @@ struct Span {
   event::Ending ending = event::Ending::succeeded;
 };
 
-/// The context that a function passes on when it calls others: of its compute span. `request` is of the request that
-/// started the flight.
-[[nodiscard]] TraceContext compute_context(const TraceContext& request, event::FlightNumber flight) noexcept;
-
 /// Makes spans of events. Remembers the requests and flights that are under way.
 /// Thread safety: none. Complexity: constant for each event.
 class SpanBuilder {

@@ -72,6 +72,8 @@ class BlobStore {
 
   /// Makes the value known. Returns false if it was already.
   Result<bool> link(WriteTransaction& transaction, const PreparedBlob& blob) const;
+  /// The same for many values at once.
+  Result<void> link_many(WriteTransaction& transaction, std::span<const PreparedBlob> blobs) const;
 
   [[nodiscard]] Result<bool> contains(const ReadTransaction& transaction, const Digest& digest) const;
   [[nodiscard]] Result<std::optional<std::uint64_t>> size(const ReadTransaction& transaction,
@@ -79,6 +81,8 @@ class BlobStore {
 
   /// Number of distinct values. Complexity: constant.
   [[nodiscard]] Result<std::uint64_t> count(const ReadTransaction& transaction) const;
+  /// Their bytes altogether. Complexity: constant.
+  [[nodiscard]] Result<std::uint64_t> bytes(const ReadTransaction& transaction) const;
 
   /// Looks the value up; copies a small one. None if it is not known.
   [[nodiscard]] Result<std::optional<StoredBlob>> find(const ReadTransaction& transaction, const Digest& digest) const;

@@ -16,6 +16,8 @@
 
 namespace deriva {
 
+class ObserverHub;
+
 /// Which crash an acknowledged write survives.
 enum class Durability : std::uint8_t {
   sync,     ///< A crash of the process and a loss of power (the default).
@@ -39,6 +41,9 @@ struct EnvironmentOptions {
   std::uint32_t max_tables = 64;
   /// Operations that one commit may take together (group commit); at least 1.
   std::uint32_t max_group = 1'024;
+
+  /// Is told of commits, of a map that grows, and of readers that are gone. Null: nobody.
+  std::shared_ptr<ObserverHub> observers{};
 };
 
 /// Facts about an environment; see `Environment::stats`.

@@ -22,6 +22,8 @@
 
 namespace deriva {
 
+class ObserverHub;
+
 namespace detail {
 class StoreAccess;
 }
@@ -31,13 +33,17 @@ struct StoreOptions {
   BlobStoreOptions blobs;
   PersistentDagOptions dag;
   LedgerOptions ledger;
+  /// Is told what happens in the store, and by those who verify results in it. Executors have an option of their own.
+  /// A directory that is open in this process already tells the first one's of commits. Null: nobody.
+  std::shared_ptr<ObserverHub> observers{};
 };
 
 /// Counts of what a store holds; see `Store::stats`.
 struct StoreStats {
   std::uint64_t recipes = 0;
   std::uint64_t results = 0;
-  std::uint64_t values = 0;  ///< Distinct values: leaves, and results too large to be kept in their record.
+  std::uint64_t values = 0;       ///< Distinct values: leaves, and results too large to be kept in their record.
+  std::uint64_t value_bytes = 0;  ///< Of those.
   EnvironmentStats environment;
 };
 

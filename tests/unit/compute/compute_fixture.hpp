@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@
 #include <deriva/compute/executor.hpp>
 #include <deriva/compute/function_registry.hpp>
 #include <deriva/compute/sync_executor.hpp>
+#include <deriva/core/observer_hub.hpp>
 #include <deriva/store/store.hpp>
 
 #include "support/catch.hpp"
@@ -101,6 +103,7 @@ class ComputeFixture {
   }
 
   StoreDirectory directory;
+  std::shared_ptr<ObserverHub> hub = std::make_shared<ObserverHub>();  ///< Of the store.
   std::optional<Store> store{open()};
   FunctionRegistry registry;
 
@@ -109,6 +112,7 @@ class ComputeFixture {
   Store open() {
     StoreOptions options;
     options.environment.durability = Durability::relaxed;
+    options.observers = hub;
     return Store::open(directory.path(), options).value();
   }
   std::map<std::string, std::atomic<int>> runs_;

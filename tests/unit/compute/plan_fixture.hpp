@@ -159,10 +159,12 @@ struct PlanFixture {
     return finished;
   }
   std::vector<detail::RequestId> take_joined() {
-    std::vector<detail::RequestId> joined;
+    std::vector<detail::Plan::Joined> joined;
     std::vector<detail::RequestId> reused;
     plan.take_met(joined, reused);
-    return joined;
+    std::vector<detail::RequestId> requests;
+    for (const detail::Plan::Joined& one : joined) requests.push_back(one.request);
+    return requests;
   }
 };
 

@@ -55,7 +55,7 @@ TEST_CASE("log: every event can be written") {
     script.at(0, event::RequestStarted{1, labelled("a"),
                                        *TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-"
                                                             "00f067aa0ba902b7-01")});
-    script.at(1, event::PlanMade{1, 2, 3, 4});
+    script.at(1, event::PlanMade{1, 2, 3});
     script.at(2, event::FlightJoined{1, 1, labelled("a")});
     script.at(3, event::FunctionStarted{1, 1, f, labelled("a"), {event::Reason::input_changed, f, 2, labelled("b")}});
     script.at(4, event::CacheHit{1, now, labelled("a"), 5, event::Tier::memory});

@@ -4,37 +4,19 @@
 #include <limits>
 #include <thread>
 
+#include "metrics_fixture.hpp"
 #include "observe_fixture.hpp"
 
 namespace deriva {
 namespace {
 
+using test::family;
 using test::labelled;
+using test::Labels;
 using test::nearly;
+using test::sample;
 using test::Script;
-using Labels = std::vector<std::pair<std::string, std::string>>;
-
-const MetricFamily& family(const std::vector<MetricFamily>& families, std::string_view name) {
-  const auto found =
-      std::find_if(families.begin(), families.end(), [&](const MetricFamily& one) { return one.name == name; });
-  INFO("no family " << name);
-  REQUIRE(found != families.end());
-  return *found;
-}
-
-const MetricSample& sample(const std::vector<MetricFamily>& families, std::string_view name,
-                           const Labels& labels = {}) {
-  const MetricFamily& of = family(families, name);
-  const auto found =
-      std::find_if(of.samples.begin(), of.samples.end(), [&](const MetricSample& one) { return one.labels == labels; });
-  INFO("no such sample of " << name);
-  REQUIRE(found != of.samples.end());
-  return *found;
-}
-
-double value(const std::vector<MetricFamily>& families, std::string_view name, const Labels& labels = {}) {
-  return sample(families, name, labels).value;
-}
+using test::value;
 
 TEST_CASE("metrics: requests are counted by how they ended, and the active ones return to 0") {
   Script script;
@@ -44,9 +26,9 @@ TEST_CASE("metrics: requests are counted by how they ended, and the active ones 
     script.at(ms, event::RequestFinished{number, script.time(0), labelled("a"), 5, computed, ending});
   };
   script.at(0, event::RequestStarted{1, labelled("a"), {}});
-  script.at(0, event::PlanMade{1, 40, 2, 7});
+  script.at(0, event::PlanMade{1, 40, 2});
   CHECK(value(metrics->snapshot(), "deriva_materialize_active") == 1);
-  script.at(3, event::RequestFinished{1, script.time(0), labelled("a"), 5, 40, event::Ending::succeeded});
+  script.at(3, event::RequestFinished{1, script.time(0), labelled("a"), 5, 40, event::Ending::succeeded, 2, 0, 0, 7});
   request(2, event::Ending::succeeded, 0, 1);
   request(3, event::Ending::succeeded, 0, 1);
   request(4, event::Ending::failed, 3, 20);

@@ -23,7 +23,7 @@ TEST_CASE("progress: counts follow the events, and the last report says that all
   Script script;
   const auto reports = reported(script, {.interval = 0ms}, [&] {
     script.at(0, event::RequestStarted{1, node(3), {}});
-    script.at(1, event::PlanMade{1, 3, 0, 2});
+    script.at(1, event::PlanMade{1, 3, 0});
     script.ran(1, 1, "f/1", node(1), 2, 10);
     script.ran(2, 1, "g/1", node(2), 10, 20, event::Reason::evicted, event::Ending::failed, 1, 0);
     script.at(30, event::RequestFinished{1, script.time(0), node(3), 0, 2, event::Ending::failed});
@@ -94,7 +94,7 @@ TEST_CASE("progress: a store's plan has what is missing, inputs first, and the r
     script.ran(9, 9, "h/1", test::named("before"), 0, 30);  // Both functions are known.
     script.ran(9, 9, "g/1", test::named("before too"), 0, 10);
     script.at(100, event::RequestStarted{1, target, {}});
-    script.at(100, event::PlanMade{1, 3, 2, 3});
+    script.at(100, event::PlanMade{1, 3, 2});
     script.ran(1, 1, "g/1", a, 100, 110);
     script.ran(2, 1, "g/1", b, 110, 120);
     script.ran(3, 1, "h/1", target, 120, 150);

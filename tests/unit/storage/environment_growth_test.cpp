@@ -12,7 +12,7 @@
 namespace deriva::test {
 namespace {
 
-constexpr EnvironmentOptions small_map{.durability = Durability::relaxed, .map_bytes = std::uint64_t{1} << 20U};
+const EnvironmentOptions small_map{.durability = Durability::relaxed, .map_bytes = std::uint64_t{1} << 20U};
 
 Result<void> put_bytes(Environment& environment, const Bytes& table, std::uint64_t key, std::size_t size) {
   const std::string value(size, static_cast<char>('a' + key % 26));

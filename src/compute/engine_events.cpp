@@ -1,0 +1,168 @@
+#include "compute/engine_events.hpp"
+
+#include <numeric>
+
+#include "compute/comparison.hpp"
+#include "compute/function_table.hpp"
+
+namespace deriva::detail {
+namespace {
+
+event::Ending ending_of(const Result<Blob>& result) {
+  if (result) return event::Ending::succeeded;
+  return result.error().code() == Errc::cancelled ? event::Ending::cancelled : event::Ending::failed;
+}
+
+event::Reason reason_of(RunReason reason) {
+  switch (reason) {
+    case RunReason::never_computed:
+      break;
+    case RunReason::evicted:
+      return event::Reason::evicted;
+  }
+  return event::Reason::never_computed;
+}
+
+event::Reason reason_of(const Plan::Job& job, bool again) {
+  return again ? event::Reason::verifying : reason_of(job.reason);
+}
+
+}  // namespace
+
+EngineEvents::EngineEvents(std::shared_ptr<ObserverHub> hub)
+    : hub_(std::move(hub)), numbers_(hub_ ? hub_->take_numbers() : 0), last_flight_(numbers_) {}
+
+// --- Requests
+
+EngineEvents::Time EngineEvents::request_started(RequestId request, const Address& target,
+                                                 const TraceContext& parent) const {
+  if (!on()) return {};
+  const Time now = event::Clock::now();
+  hub_->emit_at(now, event::RequestStarted{number_of(request), target, parent});
+  return now;
+}
+
+void EngineEvents::request_answered(RequestId request, Time started, const Address& target,
+                                    const Result<Blob>& result) const {
+  if (started == Time()) return;
+  event::RequestFinished finished{number_of(request),          started, target,
+                                  result ? result->size() : 0, 0,       ending_of(result)};
+  finished.reused = result ? 1 : 0;
+  if (!result) finished.error = result.error().code();
+  hub_->emit(finished);
+}
+
+void EngineEvents::request_finished(const Request& request, const Result<Blob>& result) const {
+  if (request.started == Time()) return;
+  const Outcome& outcome = request.outcome;
+  event::RequestFinished finished{number_of(request.id),       request.started,  request.target,
+                                  result ? result->size() : 0, outcome.computed, ending_of(result)};
+  finished.reused = outcome.reused;
+  finished.joined = static_cast<std::uint32_t>(outcome.joined);
+  finished.failed = static_cast<std::uint32_t>(outcome.failed);
+  finished.depth = request.depth;
+  if (!result) finished.error = result.error().code();
+  hub_->emit(finished);
+}
+
+void EngineEvents::plan_began(const RequestPtr& request) {
+  if (request->started != Time()) planning_.push_back(request);
+}
+
+void EngineEvents::plans_made() {
+  for (const RequestPtr& request : planning_) {
+    if (request->over) continue;
+    hub_->emit(event::PlanMade{number_of(request->id), request->progress.planned, request->progress.reused});
+  }
+  planning_.clear();
+}
+
+// --- Looking up
+
+void EngineEvents::looked_up(event::Tier tier, RequestId request, Time started, const Address& address,
+                             const std::optional<Blob>& found) const {
+  if (found) {
+    hit(tier, request, started, address, found->size());
+  } else {
+    miss(tier, request, started, address);
+  }
+}
+
+void EngineEvents::hit(event::Tier tier, RequestId request, Time started, const Address& address,
+                       std::uint64_t bytes) const {
+  hub_->emit(event::CacheHit{number_of(request), started, address, bytes, tier});
+}
+
+void EngineEvents::miss(event::Tier tier, RequestId request, Time started, const Address& address) const {
+  hub_->emit(event::CacheMiss{number_of(request), started, address, tier});
+}
+
+// --- Flights
+
+event::FlightNumber& EngineEvents::flight_of(NodeId node) {
+  if (node >= flights_.size()) flights_.resize(node + node / 2 + 64);
+  event::FlightNumber& flight = flights_[node];
+  if (flight == 0) flight = ++last_flight_;
+  return flight;
+}
+
+void EngineEvents::begin_flights(std::span<Plan::Job> jobs) {
+  const Time now = event::Clock::now();
+  for (Plan::Job& job : jobs) {
+    job.flight = {flight_of(job.node), now};
+    hub_->emit_at(now, event::FlightStarted{job.flight.number, number_of(job.owner), *job.address});
+  }
+}
+
+void EngineEvents::flight_joined(RequestId request, NodeId node, const Address& address) {
+  hub_->emit(event::FlightJoined{flight_of(node), number_of(request), address});
+}
+
+void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result) {
+  flights_[job.node] = 0;
+  hub_->emit(event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started, *job.address,
+                                   ending_of(result)});
+}
+
+// --- Functions
+
+EngineEvents::Time EngineEvents::function_started(const Plan::Job& job, bool again) const {
+  event::FunctionStarted started{job.flight.number, number_of(job.owner), job.function->name, *job.address, {}};
+  started.why.reason = reason_of(job, again);
+  const Time now = event::Clock::now();
+  hub_->emit_at(now, started);
+  return now;
+}
+
+void EngineEvents::function_finished(const Plan::Job& job, bool again, Time started, std::span<const Blob> inputs,
+                                     const Result<Blob>& result) const {
+  const Time now = event::Clock::now();
+  const std::uint64_t bytes = std::accumulate(inputs.begin(), inputs.end(), std::uint64_t{0},
+                                              [](std::uint64_t sum, const Blob& input) { return sum + input.size(); });
+  hub_->emit_at(now, event::FunctionFinished{job.flight.number, number_of(job.owner), started, *job.address, bytes,
+                                             result ? result->size() : 0, job.function->name, reason_of(job, again),
+                                             ending_of(result)});
+}
+
+TraceContext EngineEvents::trace_of(const Plan::Job& job, const RequestPtr& owner) const {
+  const TraceContext parent = owner ? owner->options.trace : TraceContext();
+  if (job.flight.number == 0) return parent;
+  return compute_context(hub_->context_of(number_of(job.owner), parent), job.flight.number);
+}
+
+void EngineEvents::verified(const Plan::Job& job, std::span<const Comparison> comparisons) const {
+  if (!on()) return;
+  for (const Comparison& comparison : comparisons) {
+    hub_->emit(event::Verified{job.flight.number, number_of(job.owner), *job.address, job.function->name,
+                               verdict_of(comparison)});
+  }
+}
+
+void EngineEvents::results_stored(RequestId request, Time started, std::uint64_t results, std::uint64_t bytes,
+                                  bool stored) const {
+  if (started == Time() || results == 0) return;
+  hub_->emit(event::ResultsStored{number_of(request), started, results, bytes,
+                                  stored ? event::Ending::succeeded : event::Ending::failed});
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+#include <deriva/core/event.hpp>
+#include <deriva/core/observer_hub.hpp>
+#include <deriva/core/trace_context.hpp>
+#include <deriva/store/ledger.hpp>
+
+#include "compute/plan.hpp"
+#include "compute/request.hpp"
+
+namespace deriva::detail {
+
+/// Tells a hub what an engine does.
+///
+/// While nobody listens it costs a branch for each request and each batch: what belongs to a job is told only if the
+/// job has the number of a flight, which `begin_flights` gives.
+///
+/// Thread safety: any thread; what changes something, under the engine's mutex.
+class EngineEvents {
+ public:
+  using Time = event::Time;
+
+  explicit EngineEvents(std::shared_ptr<ObserverHub> hub);
+
+  /// Whether anybody listens.
+  [[nodiscard]] bool on() const noexcept { return hub_ != nullptr && hub_->observed(); }
+  /// Null: there is none.
+  [[nodiscard]] ObserverHub* hub() const noexcept { return hub_.get(); }
+  /// When something begins that is told once it has ended.
+  [[nodiscard]] Time now() const noexcept { return on() ? event::Clock::now() : Time(); }
+
+  // --- Requests
+
+  /// Returns when it began; the end is told only of what has a beginning.
+  [[nodiscard]] Time request_started(RequestId request, const Address& target, const TraceContext& parent) const;
+  /// It had not to be planned.
+  void request_answered(RequestId request, Time started, const Address& target, const Result<Blob>& result) const;
+  void request_finished(const Request& request, const Result<Blob>& result) const;
+
+  /// Under the mutex: the request is being explored. `plans_made` tells of all such, once nothing is.
+  void plan_began(const RequestPtr& request);
+  [[nodiscard]] bool planning() const noexcept { return !planning_.empty(); }
+  void plans_made();
+
+  // --- Looking up
+
+  void looked_up(event::Tier tier, RequestId request, Time started, const Address& address,
+                 const std::optional<Blob>& found) const;
+  void hit(event::Tier tier, RequestId request, Time started, const Address& address, std::uint64_t bytes) const;
+  void miss(event::Tier tier, RequestId request, Time started, const Address& address) const;
+
+  // --- Flights
+
+  /// Under the mutex: the jobs are about to be carried out.
+  void begin_flights(std::span<Plan::Job> jobs);
+  /// Under the mutex: a request met the node of another one.
+  void flight_joined(RequestId request, NodeId node, const Address& address);
+  /// Under the mutex. Requires: the node is not gone yet.
+  void flight_finished(const Plan::Job& job, const Result<Blob>& result) {
+    if (job.flight.number != 0) end_flight(job, result);
+  }
+
+  // --- Functions
+
+  /// An execution begins; `again`: another one to be compared. Returns when.
+  [[nodiscard]] Time function_started(const Plan::Job& job, bool again) const;
+  void function_finished(const Plan::Job& job, bool again, Time started, std::span<const Blob> inputs,
+                         const Result<Blob>& result) const;
+  /// What a function passes on to those whom it calls.
+  [[nodiscard]] TraceContext trace_of(const Plan::Job& job, const RequestPtr& owner) const;
+
+  void verified(const Plan::Job& job, std::span<const Comparison> comparisons) const;
+
+  /// A batch of results was written, or was not; `request` waits for it, unless it is 0.
+  void results_stored(RequestId request, Time started, std::uint64_t results, std::uint64_t bytes, bool stored) const;
+
+ private:
+  [[nodiscard]] event::RequestNumber number_of(RequestId request) const noexcept {
+    return request == 0 ? 0 : numbers_ + request;
+  }
+  [[nodiscard]] event::FlightNumber& flight_of(NodeId node);
+  void end_flight(const Plan::Job& job, const Result<Blob>& result);
+
+  const std::shared_ptr<ObserverHub> hub_;
+  const std::uint64_t numbers_;  ///< The hub's requests and flights that are ours are numbered from here.
+  event::FlightNumber last_flight_;
+  std::vector<event::FlightNumber> flights_;  ///< By node: of what has a number.
+  std::vector<RequestPtr> planning_;
+};
+
+}  // namespace deriva::detail
