@@ -1,18 +1,22 @@
 // What it costs to be observed, and to ask why.
 
-#include <cstring>
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/asio/thread_pool.hpp>
 
 #include <deriva/compute/executor.hpp>
 #include <deriva/compute/function_registry.hpp>
+#include <deriva/compute/sync_executor.hpp>
 #include <deriva/core/observer_hub.hpp>
 #include <deriva/observe/explain.hpp>
 #include <deriva/observe/metrics.hpp>
+#include <deriva/observe/progress.hpp>
 #include <deriva/store/store.hpp>
 
 #include "executor/work_graph.hpp"
@@ -54,28 +58,71 @@ class Sink final : public deriva::Observer {
   std::uint64_t events = 0;
 };
 
-/// The time of a node whose function does nothing, all in all.
-double node_ns(const Options& options, const Scratch& scratch) {
-  static constexpr std::size_t nodes = 20'000;
-  const std::vector<Recipe> recipes = recipes_of(wide_graph(nodes));
-  deriva::FunctionRegistry registry;
-  registry.add({"node", "1"}, [](std::span<const deriva::Blob>, const deriva::Params&) {
-    return deriva::Blob::copy_of(std::as_bytes(std::span(&nodes, 1)));
-  });
-  std::vector<double> samples;
-  for (std::uint64_t round = 0; round < options.repetitions; ++round) {
-    Store store = open_relaxed(scratch.path() / "nodes");
-    const Address target = store.put_recipes(recipes).value().back();
-    boost::asio::thread_pool pool(1);
-    deriva::ExecutorOptions one_slot;
-    one_slot.concurrency = 1;
-    deriva::Executor executor(pool.get_executor(), store, registry, one_slot);
-    samples.push_back(nanoseconds([&] { executor.materialize(target).value(); }) / static_cast<double>(recipes.size()));
+constexpr std::size_t nodes = 20'000;
+
+/// Computes a wide graph in memory, on one slot, observed by the hub; in nanoseconds per node.
+class ObservedRun {
+ public:
+  ObservedRun(const std::filesystem::path& directory, std::uint64_t function_ns)
+      : store_(open_relaxed(directory)), target_(store_.put_recipes(recipes_of(wide_graph(nodes))).value().back()) {
+    registry_.add({"node", "1"}, [function_ns, work = Work(function_ns)](std::span<const deriva::Blob>, const auto&) {
+      if (function_ns > 0) work();
+      return deriva::Blob::copy_of(std::as_bytes(std::span(&nodes, 1)));
+    });
   }
-  return median(samples);
+
+  double operator()(const std::shared_ptr<deriva::ObserverHub>& hub) {
+    deriva::ExecutorOptions executor_options;
+    executor_options.concurrency = 1;
+    executor_options.store_results = false;
+    executor_options.cache_bytes = 0;
+    executor_options.observers = hub;
+    deriva::SyncExecutor executor(store_, registry_, executor_options);
+    return nanoseconds([&] { executor.materialize(target_).value(); }) / static_cast<double>(nodes);
+  }
+
+ private:
+  Store store_;
+  Address target_;
+  deriva::FunctionRegistry registry_;
+};
+
+/// What an executor costs whose hub has nobody, somebody who counts, and somebody who collects, against one without.
+void measure_executor(const Options& options, Report& report, const Scratch& scratch) {
+  const auto nobody = std::make_shared<deriva::ObserverHub>();
+  const auto counted = std::make_shared<deriva::ObserverHub>();
+  const auto collected = std::make_shared<deriva::ObserverHub>();
+  const auto metrics = deriva::Metrics::attach(*counted);
+  collected->attach(std::make_shared<Sink>());
+  Samples samples;
+  for (const std::uint64_t function_ns : {0, 1'000}) {
+    ObservedRun run(scratch.path() / ("run" + std::to_string(function_ns)), function_ns);
+    const std::string measure = std::to_string(function_ns);
+    const auto contender = [&](const std::string& name, const std::shared_ptr<deriva::ObserverHub>& hub) {
+      return [&, name, hub] { samples.add(name, measure, run(hub)); };
+    };
+    run(nullptr);  // Once for the caches.
+    take_turns(std::max<std::size_t>(5 * options.repetitions, 3),
+               {contender("absent", nullptr), contender("nobody", nobody), contender("metrics", counted),
+                contender("ring", collected)});
+  }
+  const auto row = [&](const char* id, const char* who, const char* measure, std::optional<double> goal) {
+    report.add({.id = id,
+                .value = samples.ratio(who, "absent", measure),
+                .unit = Unit::factor,
+                .goal = goal,
+                .peer = "no hub",
+                .peer_value = 1,
+                .n = nodes});
+  };
+  row("observe.none.overhead", "nobody", "0", 1.01);
+  row("observe.none.overhead.1us", "nobody", "1000", 1.01);
+  row("observe.metrics.overhead", "metrics", "1000", 1.05);
+  row("observe.metrics.overhead.empty", "metrics", "0", std::nullopt);
+  row("observe.ring.overhead", "ring", "1000", std::nullopt);
 }
 
-void measure_overhead(const Options& options, Report& report, const Scratch& scratch) {
+void measure_events(const Options& options, Report& report) {
   deriva::ObserverHub none;
   deriva::ObserverHub counted;
   deriva::ObserverHub ringed;
@@ -96,13 +143,68 @@ void measure_overhead(const Options& options, Report& report, const Scratch& scr
   micro.add("metrics", body(counted));
   micro.add("ring", body(ringed));
   const std::map<std::string, double> ns = micro.run(options.repetitions);
-  const double node = node_ns(options, scratch);
-  report.add({.id = "observe.none.overhead", .value = 1 + ns.at("none") / node, .unit = Unit::factor, .goal = 1.01});
-  report.add(
-      {.id = "observe.metrics.overhead", .value = 1 + ns.at("metrics") / node, .unit = Unit::factor, .goal = 1.05});
   report.add({.id = "observe.none.event", .value = ns.at("none") / events_per_node});
   report.add({.id = "observe.metrics.event", .value = ns.at("metrics") / events_per_node});
   report.add({.id = "observe.ring.event", .value = ns.at("ring") / events_per_node});
+}
+
+/// Layers of functions of four kinds, of which some take eight times as long as others.
+std::vector<Recipe> kinds_in_layers(std::int64_t round) {
+  constexpr std::size_t width = 50;
+  constexpr std::size_t layers = 20;
+  std::vector<Recipe> recipes;
+  for (std::size_t i = 0; i < width * layers; ++i) {
+    Recipe& recipe = recipes.emplace_back(Recipe{{"kind" + std::to_string(i % 4), "1"}, {}, {}});
+    recipe.params = {{"number", static_cast<std::int64_t>(i)}, {"round", round}};
+    if (i < width) continue;
+    for (const std::size_t step : {std::size_t{0}, 7 + i % 5}) {
+      recipe.inputs.push_back(recipes[i / width * width - width + (i + step) % width].address());
+    }
+  }
+  Recipe& last = recipes.emplace_back(Recipe{{"kind0", "1"}, {}, {{"round", round}}});
+  for (std::size_t i = recipes.size() - 1 - width; i + 1 < recipes.size(); ++i) {
+    last.inputs.push_back(recipes[i].address());
+  }
+  return recipes;
+}
+
+/// By how much the predicted end of a run is off, as a share of what it took: the median over all predictions of a run
+/// whose functions have run before.
+void measure_prediction(const Options& options, Report& report, const Scratch& scratch) {
+  Store store = open_relaxed(scratch.path() / "prediction");
+  deriva::FunctionRegistry registry;
+  for (std::uint64_t kind = 0; kind < 4; ++kind) {
+    registry.add({"kind" + std::to_string(kind), "1"},
+                 [work = Work(100'000U << kind)](std::span<const deriva::Blob>, const deriva::Params&) {
+                   work();
+                   return deriva::Blob::copy_of("done");
+                 });
+  }
+  std::vector<deriva::ProgressReport> reports;  // Outlives the hub.
+  const auto hub = std::make_shared<deriva::ObserverHub>();
+  const std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
+  hub->attach(std::make_shared<deriva::ProgressObserver>(
+      [&](const deriva::ProgressReport& one) { reports.push_back(one); },
+      deriva::ProgressOptions{std::chrono::milliseconds(10), threads, deriva::plan_from(store)}));
+  boost::asio::thread_pool pool(threads);
+  deriva::ExecutorOptions executor_options;
+  executor_options.observers = hub;
+  deriva::Executor executor(pool.get_executor(), store, registry, executor_options);
+  std::vector<double> errors;
+  for (std::uint64_t round = 0; round <= options.repetitions; ++round) {
+    const Address target = store.put_recipes(kinds_in_layers(static_cast<std::int64_t>(round))).value().back();
+    reports.clear();
+    executor.materialize(target).value();
+    hub->flush();
+    if (round == 0) continue;  // No function has run before.
+    const double total = static_cast<double>(reports.back().elapsed.count());
+    for (const deriva::ProgressReport& one : reports) {
+      if (one.finished || !one.remaining) continue;
+      errors.push_back(std::abs(static_cast<double>((one.elapsed + *one.remaining).count()) - total) / total);
+    }
+  }
+  require(!errors.empty(), "nothing was predicted");
+  report.add({.id = "observe.progress.error", .value = median(errors), .unit = Unit::factor, .goal = 0.2});
 }
 
 /// A complete binary tree of sums; the recipes from one leaf up to the target can be made again with another leaf.
@@ -187,7 +289,9 @@ void measure_explain(const Options& options, Report& report, const Scratch& scra
 int main(int argc, char** argv) {
   return suite_main(argc, argv, "observe", [](const Options& options, Report& report) {
     const Scratch scratch(options.scratch);
-    measure_overhead(options, report, scratch);
+    measure_executor(options, report, scratch);
+    measure_events(options, report);
+    measure_prediction(options, report, scratch);
     measure_explain(options, report, scratch);
   });
 }

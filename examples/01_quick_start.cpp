@@ -69,7 +69,9 @@ int main() {
   const Address common = store.put_recipe({{"common-lines", "1"}, {rhyme_words, reason_words}, {}}).value();
 
   boost::asio::thread_pool threads;
-  Executor executor(threads.get_executor(), store, functions);
+  // DERIVA_TRACE=file: a timeline of what happens.
+  const ExecutorOptions options{.observers = observers_from_environment(store).value()};
+  Executor executor(threads.get_executor(), store, functions, options);
   print_value(executor, common);
   print_value(executor, common);  // It is stored now, and was kept in memory, too.
 

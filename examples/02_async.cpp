@@ -79,7 +79,8 @@ int main() {
 
   asio::io_context context(1);
   asio::cancellation_signal cancel;  // Outlives the request that it can cancel.
-  Executor executor(context.get_executor(), store, functions);
+  const ExecutorOptions options{.observers = observers_from_environment(store).value()};
+  Executor executor(context.get_executor(), store, functions, options);
   asio::co_spawn(context, ask(executor, cancel, page, endless), asio::detached);
   context.run();
 }

@@ -52,7 +52,8 @@ int main() {
   const Address bad = store.put_recipe({{"numbered", "1"}, {good}, {}}).value();
 
   boost::asio::thread_pool threads;
-  Executor executor(threads.get_executor(), store, functions);
+  const ExecutorOptions options{.observers = observers_from_environment(store).value()};
+  Executor executor(threads.get_executor(), store, functions, options);
   print_value(executor, good, Verify::always());
   print_value(executor, bad, Verify::always());  // Both runs are compared. Nothing was stored:
   std::cout << (store.value(bad).value() ? "stored" : "not stored") << '\n';

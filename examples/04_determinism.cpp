@@ -95,6 +95,7 @@ int main() {
   boost::asio::thread_pool threads(1);
   ExecutorOptions one_at_a_time;  // These functions are not safe to run twice at once, either.
   one_at_a_time.concurrency = 1;
+  one_at_a_time.observers = observers_from_environment(store).value();
   {
     Executor executor(threads.get_executor(), store, functions, one_at_a_time);
     MaterializeOptions twice;

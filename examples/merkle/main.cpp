@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <span>
 #include <string>
 #include <system_error>
@@ -82,10 +83,32 @@ class Run {
   }
 
  private:
+  /// Null: nobody wants to know more.
+  std::shared_ptr<deriva::ObserverHub> attach_observers(const deriva::Store& store) {
+    std::shared_ptr<deriva::ObserverHub> hub = deriva::observers_from_environment(store).value();
+    if (options_.report.empty()) return hub;
+    if (!hub) hub = std::make_shared<deriva::ObserverHub>(deriva::ObserverHubOptions{.ring_events = 1U << 18U});
+    const deriva::InputsOf inputs = deriva::inputs_from(store);
+    report_ =
+        std::make_shared<deriva::Report>(deriva::ReportOptions{.title = options_.directory.string(), .inputs = inputs});
+    hub->attach(report_);
+    return hub;
+  }
+
   deriva::Blob compute_root(deriva::Store& store) {
-    const deriva::FunctionRegistry functions = make_functions();
     deriva::ExecutorOptions executor_options;
     executor_options.concurrency = workers_.threads();
+    executor_options.observers = attach_observers(store);
+    deriva::Blob root = compute_root(store, executor_options);
+    if (report_) {
+      executor_options.observers->flush();
+      report_->write(options_.report).value();
+    }
+    return root;
+  }
+
+  deriva::Blob compute_root(deriva::Store& store, const deriva::ExecutorOptions& executor_options) {
+    const deriva::FunctionRegistry functions = make_functions();
     deriva::Executor executor(workers_.get_executor(), store, functions, executor_options);
     deriva::MaterializeOptions request;
     request.outcome = &outcome_;
@@ -121,6 +144,7 @@ class Run {
   Graph graph_;
   deriva::Outcome outcome_;
   ChangeLog changes_;
+  std::shared_ptr<deriva::Report> report_;
   std::atomic<std::size_t> files_read_{0};
   Workers workers_{options_.jobs};
 };

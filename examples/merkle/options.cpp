@@ -81,6 +81,8 @@ void apply(std::string_view option, Arguments& arguments, Options& options) {
     options.changes = true;
   } else if (option == "--max") {
     options.max_lines = number(option, arguments.value(), 0, 1'000'000'000);
+  } else if (option == "--report") {
+    options.report = arguments.value();
   } else if (option == "--quiet") {
     options.quiet = true;
   } else if (option == "--no-progress") {
@@ -126,6 +128,7 @@ const char* usage() noexcept {
          "  --max N                    lines of that list at most (default: 20)\n"
          "  --jobs N                   threads (default: as many as the machine has)\n"
          "  --durability sync|relaxed  relaxed: a loss of power may take the last results back (default: sync)\n"
+         "  --report FILE              write a page about this run: a timeline, what took longest, and why\n"
          "  --quiet                    print the id alone\n"
          "  --no-progress              no progress line, even on a terminal\n"
          "\n"

@@ -17,6 +17,7 @@ struct Options {
   deriva::Durability durability = deriva::Durability::sync;
   bool changes = false;
   std::size_t max_lines = 20;
+  std::filesystem::path report;  ///< Empty: none.
   bool quiet = false;
   bool progress = true;
   bool help = false;

@@ -11,12 +11,14 @@ merkle::Options parse(std::vector<const char*> arguments) { return merkle::parse
 }  // namespace
 
 TEST_CASE("Options are read before and after the directory, with their value apart or after an equals sign") {
-  const merkle::Options options = parse({"--jobs=3", "dir", "--store", "s", "--durability=relaxed", "--max", "7"});
+  const merkle::Options options =
+      parse({"--jobs=3", "dir", "--store", "s", "--durability=relaxed", "--max", "7", "--report", "r.html"});
   REQUIRE(options.directory == "dir");
   REQUIRE(options.store == "s");
   REQUIRE(options.jobs == 3);
   REQUIRE(options.durability == deriva::Durability::relaxed);
   REQUIRE(options.max_lines == 7);
+  REQUIRE(options.report == "r.html");
 }
 
 TEST_CASE("What an option leaves open has a sensible default") {

@@ -1,11 +1,11 @@
 #!/bin/sh
-# usage: scrape_test.sh METRICS_SERVER MONITORING_DIRECTORY SCRATCH_DIRECTORY
-# The real thing: promtool accepts the metrics, the alerts and their tests; Prometheus scrapes the server, and its
-# queries return what the server did; every query of the dashboard and the alerts names metrics that are served, and is
+# usage: scrape_test.sh SERVICE MONITORING_DIRECTORY SCRATCH_DIRECTORY
+# The real thing: promtool accepts the metrics, the alerts and their tests; Prometheus scrapes the example service, and
+# its queries return what the service did; every query of the dashboard and the alerts names metrics that are served, and is
 # one that Prometheus evaluates. Without the tools: 77, or in continuous integration a failure.
 set -eu
 . "$(dirname "$0")/../checks/script.sh"
-server=$1
+service=$1
 monitoring=$2
 scratch=$3
 for tool in promtool prometheus curl jq; do need "$tool"; done
@@ -13,14 +13,14 @@ for tool in promtool prometheus curl jq; do need "$tool"; done
 rm -rf "$scratch"
 mkdir -p "$scratch"
 mkfifo "$scratch/stdin"
-"$server" <"$scratch/stdin" >"$scratch/ports" &
-server_pid=$!
-exec 3>"$scratch/stdin" # the server ends when this is closed
+"$service" "$scratch/store" 0 <"$scratch/stdin" >"$scratch/port" &
+service_pid=$!
+exec 3>"$scratch/stdin" # the service ends when this is closed
 prometheus_pid=
 finish() {
   exec 3>&-
   [ -z "$prometheus_pid" ] || kill "$prometheus_pid" 2>/dev/null || true
-  wait "$server_pid" $prometheus_pid 2>/dev/null || true
+  wait "$service_pid" $prometheus_pid 2>/dev/null || true
 }
 trap finish EXIT
 
@@ -36,8 +36,23 @@ retry() {
   done
 }
 
-retry "the server's ports" test -s "$scratch/ports"
-read -r port prometheus_port <"$scratch/ports"
+retry "the service's port" test -s "$scratch/port"
+read -r port <"$scratch/port"
+prometheus_port=$("$service" "$scratch/other" 0 </dev/null) # it is free again
+
+# --- What the service does
+
+# ask STATUS PATH
+ask() {
+  found=$(curl -sS -o "$scratch/answer" -w '%{http_code}' "http://127.0.0.1:$port$2")
+  [ "$found" = "$1" ] || complain "GET $2: $found"
+}
+ask 200 /tile/0/0/0 # 85 tiles are computed
+[ "$(head -n 1 "$scratch/answer")" = 'P5 64 64 255' ] || complain "that is no picture"
+ask 200 /tile/0/0/0
+ask 200 /tile/1/1/0 # one of the 85
+ask 404 /tile/9/0/0
+ask 404 /value/0000000000000000000000000000000000000000000000000000000000000000
 
 # --- What is served
 
@@ -83,17 +98,26 @@ expect() { # VALUE QUERY
   found=$(answer "$2")
   [ "$found" = "$1" ] || complain "$2 is '$found', not $1"
 }
-expect 3 'deriva_materialize_total{result="computed"}'
-expect 1 'deriva_materialize_total{result="hit"}'
+expect 1 'deriva_materialize_total{result="computed"}'
+expect 2 'deriva_materialize_total{result="hit"}'
 expect 1 'deriva_materialize_total{result="failed"}'
 expect 0 'deriva_materialize_active'
-expect 5 'sum(deriva_materialize_total)'
-expect 0.375 'deriva_cache_hit_rate{tier="memory"}'
-expect 3 'deriva_compute_duration_seconds_count{function="resize/1"}'
-expect 5 'deriva_materialize_duration_seconds_bucket{le="0.005"}'
-expect 0 'deriva_materialize_duration_seconds_bucket{le="0.0025"}'
-expect 5 'deriva_rpc_total{method="Get",status="ok"}'
-expect 180 'deriva_storage_blob_bytes'
+expect 4 'sum(deriva_materialize_total)'
+expect 4 'deriva_materialize_depth_sum'
+expect 64 'deriva_compute_total{function="draw-terrain/1",result="succeeded"}'
+expect 21 'deriva_compute_duration_seconds_count{function="shrink/1"}'
+expect 86016 'deriva_compute_output_bytes_sum{function="shrink/1"}'
+expect 85 'deriva_flight_total{how="started"}'
+expect 85 'deriva_compute_reason_total{reason="never_computed"}'
+expect 86 'deriva_cache_total{result="miss",tier="store"}' # and the address that nobody knows
+expect 3 'deriva_rpc_total{method="tile",status="ok"}'
+expect 1 'deriva_rpc_total{method="tile",status="not_found"}'
+expect 1 'deriva_rpc_total{method="value",status="not_found"}'
+expect 0 'sum(deriva_rpc_active)'
+expect 85 'deriva_dag_recipes'
+stored() { [ "$(answer deriva_storage_results_total)" = 85 ]; }
+retry "the results are not stored" stored
+expect 4096 'deriva_storage_blob_bytes / deriva_storage_blobs'
 
 # Every query is one that Prometheus evaluates; the dashboard's variables stand for values of their kind.
 while read -r query; do
