@@ -22,6 +22,8 @@ struct InFunction {
 Error error_of(const std::exception_ptr& thrown) noexcept {
   try {
     std::rethrow_exception(thrown);
+  } catch (const Exception& exception) {
+    return exception.error();
   } catch (const std::exception& exception) {
     return Error(Errc::function_failed, exception.what());
   } catch (...) {
@@ -29,10 +31,11 @@ Error error_of(const std::exception_ptr& thrown) noexcept {
   }
 }
 
-Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params) {
+Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params,
+                          Context* context) {
   const InFunction here;
   try {
-    return function.call(inputs, params);
+    return function.call(inputs, params, context);
   } catch (...) {
     return error_of(std::current_exception());
   }

@@ -107,7 +107,7 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
   if (std::optional<Blob> cached = cache_.get(address)) return answer(std::move(*cached));
   Looked looked = look_in_store(address);
   if (looked.known) return answer(*std::move(looked.known));
-  if (options.deadline && *options.deadline <= Clock::now()) {
+  if (options.deadline && *options.deadline <= scheduler_->now()) {
     return answer(Error(Errc::deadline_exceeded, "the time allowed for the request was over when it began"));
   }
 
@@ -158,7 +158,8 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
   }
   const MaterializeOptions& options = request->options;
   plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
-                     options.priority, options.on_failure == FailurePolicy::keep_going});
+                     options.priority, options.on_failure == FailurePolicy::keep_going,
+                     request->waiter ? request->waiter->node : none});
   add_deadline(*request);
   wake();
   deliver(lock);
@@ -172,24 +173,20 @@ void Engine::cancel(RequestId id) {
 /// Ends a request at once, if it is not over; what only it wanted is freed in slices.
 void Engine::give_up(Lock& lock, RequestId id, const Error& why) {
   if (!plan_.drop_request(id)) return;
-  const auto entry = requests_.find(id);
-  const RequestPtr request = std::move(entry->second);
-  requests_.erase(entry);
-  remove_deadline(*request);
+  const RequestPtr request = take_request(id);
   plan_.sweep(sweep_at_once);
   stop_abandoned(lock);
   wake();
   conclude(lock, request, why);
 }
 
-/// Asks the coroutine functions to stop that nobody waits for any more.
-void Engine::stop_abandoned(Lock& lock) {
-  if (!plan_.has_abandoned()) return;
-  std::vector<std::stop_source> stops;
-  for (const NodeId node : plan_.take_abandoned()) stops.push_back(coroutines_.at(node));
-  lock.unlock();
-  for (std::stop_source& stop : stops) stop.request_stop();
-  lock.lock();
+/// Takes a request out of the table, that is over.
+RequestPtr Engine::take_request(RequestId id) {
+  const auto entry = requests_.find(id);
+  RequestPtr request = std::move(entry->second);
+  requests_.erase(entry);
+  remove_deadline(*request);
+  return request;
 }
 
 RequestPtr Engine::request_of(RequestId id) const {
@@ -200,8 +197,8 @@ RequestPtr Engine::request_of(RequestId id) const {
 void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;
-  std::vector<std::stop_source> stops;
-  for (auto& [node, stop] : coroutines_) stops.push_back(stop);
+  std::vector<std::shared_ptr<FunctionRun>> running;
+  for (const auto& [node, run] : runs_) running.push_back(run);
   std::vector<RequestPtr> open;
   for (auto& [id, request] : requests_) {
     plan_.drop_request(id);
@@ -209,19 +206,21 @@ void Engine::shutdown() {
   }
   requests_.clear();
   deadlines_.clear();
+  function_deadlines_.clear();
   scheduler_->disarm();
-  static_cast<void>(plan_.take_abandoned());  // They are among `stops`.
+  static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   lock.unlock();
-  for (std::stop_source& stop : stops) stop.request_stop();
+  for (const std::shared_ptr<FunctionRun>& run : running) run->stop.request_stop();
   lock.lock();
   for (const RequestPtr& request : open) conclude(lock, request, cancelled());
+  for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
   changed_.notify_all();
   ++blocked_;
   changed_.wait(lock, [this] { return active_ == 0 && inside_ == 0; });
   --blocked_;
   write_results(lock);
   lock.unlock();
-  scheduler_->join_blocking();
+  scheduler_->join();
 }
 
 }  // namespace deriva::detail

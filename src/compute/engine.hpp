@@ -12,7 +12,6 @@
 #include <optional>
 #include <set>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +93,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::uint64_t numbering = 0;
   };
   class Blocked;
+  class Host;
 
   // engine.cpp: requests
   std::optional<Result<Blob>> look(const Address& address);
@@ -105,11 +105,29 @@ class Engine : public std::enable_shared_from_this<Engine> {
                           Completion<Blob>::Ptr completion);
   RequestPtr request_of(RequestId id) const;
   void give_up(Lock& lock, RequestId id, const Error& why);
+  RequestPtr take_request(RequestId id);
+
+  // engine_dynamic.cpp: functions that are asked to stop, and those that wait
+  std::shared_ptr<FunctionHost> host_of(const std::shared_ptr<FunctionRun>& run);
+  void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner);
+  void end_run(NodeId node);
   void stop_abandoned(Lock& lock);
+  void start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, const Address& address,
+                  Completion<Blob>::Ptr completion);
+  void end_wait(Lock& lock, Request& request, Result<Blob> result);
+  static void go_on(Lock& lock, FunctionRun& run);
+  void resume_functions(Lock& lock);
+  bool check_waits(Lock& lock);
+  Error attribute_to(const DetachedRun& run, const Error& error);
 
   // engine_deadline.cpp
   void add_deadline(const Request& request);
   void remove_deadline(const Request& request);
+  void add_deadline(const FunctionRun& run);
+  void remove_deadline(const FunctionRun& run);
+  void disarm_if_idle();
+  void expire_functions(Lock& lock, Clock::time_point now);
+  static void check_time(const Plan::Job& job, std::chrono::nanoseconds time, Result<Blob>& result);
   void arm();
   void expire();
   void exceed_deadline(Lock& lock, RequestId id);
@@ -132,6 +150,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void drain();
   std::unique_ptr<Worker> enter();
   void leave(std::unique_ptr<Worker> worker);
+  bool run_here(Lock& lock);
   bool to_write() const;
   bool has_work() const;
 
@@ -159,16 +178,19 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
-  static Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs);
+  static Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                           const FunctionRun* run);
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
   void settle(Lock& lock, Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
   void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                    std::chrono::nanoseconds compute_time, Verification* verification);
+                    std::chrono::nanoseconds compute_time, Verification* verification,
+                    std::vector<Address> discovered = {});
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                  std::chrono::nanoseconds compute_time, Verification* verification);
+                  std::chrono::nanoseconds compute_time, Verification* verification,
+                  std::vector<Address> discovered = {});
 
   // engine_verify.cpp
   void verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, Worker::Ran& ran) const;
@@ -187,7 +209,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void go_outside();
 
   // engine_write.cpp
-  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
+  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time,
+                   std::vector<Address> discovered);
   void keep_comparisons(std::vector<Comparison>& comparisons);
   std::uint64_t newest_batch() const;
   bool lagging() const;
@@ -217,6 +240,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<RequestId> joined_;  ///< Of one call, as the next one; kept for their memory.
   std::vector<RequestId> reused_;
   std::set<std::pair<Clock::time_point, RequestId>> deadlines_;
+  std::set<std::pair<Clock::time_point, NodeId>> function_deadlines_;
   std::vector<Ending> endings_;
   std::vector<FlushWaiter> flush_waiters_;
   Unwritten unwritten_;
@@ -224,10 +248,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   bool writing_ = false;
-  std::vector<Refused> refused_;      ///< Since there was no request last.
-  std::optional<Error> write_error_;  ///< The first since somebody was told.
-  boost::unordered_flat_map<NodeId, std::stop_source> coroutines_;
-  std::deque<std::shared_ptr<SharedVerification>> verifications_;  ///< With executions that nobody has begun.
+  std::vector<Refused> refused_;                                          ///< Since there was no request last.
+  std::optional<Error> write_error_;                                      ///< The first since somebody was told.
+  boost::unordered_flat_map<NodeId, std::shared_ptr<FunctionRun>> runs_;  ///< Of functions that take a context.
+  std::deque<std::shared_ptr<SharedVerification>> verifications_;         ///< With executions that nobody has begun.
   float function_time_ = 0;  ///< Running average over all functions, in nanoseconds.
   std::size_t active_ = 0;   ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;     ///< Of these: outside the lock, working.

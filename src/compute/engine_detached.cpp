@@ -14,7 +14,8 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
 // --- Coroutine functions
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
-  Scheduler::Call call{run->job.function->function, run->inputs, run->params, *run->job.address, run->stop.get_token()};
+  Scheduler::Call call{run->job.function->function, run->inputs,   run->params,  *run->job.address,
+                       run->stop.get_token(),       run->deadline, host_of(run)};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
     self->finish_coroutine(run, std::move(result));
   });
@@ -22,8 +23,7 @@ void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
 
 void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
   if (!come_inside()) return;
-  const Plan::Job& job = run->job;
-  if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  if (!result) result = attribute_to(*run, result.error());
   end_execution(*run, result);
   if (run->ended < run->executions) {
     start_coroutine(run);
@@ -38,7 +38,8 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
 void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
   if (!come_inside()) return;
   while (run->ended < run->executions) {
-    Result<Blob> result = call(run->job, run->params, run->inputs);
+    const FunctionRun* context = run->job.function->function.takes_context() ? run.get() : nullptr;
+    Result<Blob> result = call(run->job, run->params, run->inputs, context);
     end_execution(*run, result);
     if (run->ended == run->executions) publish(*run, std::move(result));
   }
@@ -63,9 +64,10 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
 void Engine::publish(const DetachedRun& run, Result<Blob> result) {
   const Plan::Job& job = run.job;
   const std::chrono::nanoseconds compute_time = (Clock::now() - run.started) / run.executions;
+  check_time(job, compute_time, result);
   if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);
   Lock lock(mutex_);
-  settle_apart(lock, run.owner, job, std::move(result), compute_time, run.verification.get());
+  settle_apart(lock, run.owner, job, std::move(result), compute_time, run.verification.get(), run.discovered);
 }
 
 /// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.

@@ -61,14 +61,16 @@ void Engine::prepare(Worker& worker) {
     ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
     const Function& function = job.function->function;
-    if (!function.is_coroutine() && !function.options().blocking) continue;
-    ran.detached = std::make_shared<DetachedRun>();
-    ran.detached->job = job;
-    ran.detached->executions = ran.executions;
-    ran.detached->owner = request_of(job.owner);
-    if (!function.is_coroutine()) continue;
-    coroutines_.emplace(job.node, ran.detached->stop);
-    plan_.set_stoppable(job.node);
+    ran.measured = ran.measured || function.options().timeout.count() > 0;
+    if (function.is_coroutine() || function.options().blocking) {
+      ran.detached = std::make_shared<DetachedRun>();
+      ran.detached->job = job;
+      ran.detached->executions = ran.executions;
+      ran.detached->owner = request_of(job.owner);
+    }
+    if (!function.takes_context()) continue;
+    ran.run = ran.detached ? ran.detached : std::make_shared<FunctionRun>();
+    begin_run(ran.run, job, owner_of(worker, job.owner));
   }
 }
 
@@ -141,7 +143,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     const NodeId node = worker.batch.jobs[i].node;
     if (plan_.wanted(node)) continue;
     worker.ran[i].is_over = true;
-    coroutines_.erase(node);
+    end_run(node);
     plan_.fail(node, Error(Errc::cancelled));  // Nobody is told.
   }
   lock.unlock();
@@ -173,7 +175,7 @@ void Engine::call_functions(Worker& worker) {
     }
     const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();
     if (ran.executions == 1) {
-      ran.result.emplace(call(job, worker.params, own));
+      ran.result.emplace(call(job, worker.params, own, ran.run.get()));
     } else if (ran.share) {
       verify_shared(job, std::move(worker.params), own, ran);
     } else {
@@ -182,6 +184,7 @@ void Engine::call_functions(Worker& worker) {
     if (ran.measured) {
       worker.now = Clock::now();
       ran.compute_time = (worker.now - start) / ran.executions;
+      if (ran.result) check_time(job, ran.compute_time, *ran.result);
     }
     if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
       cache_.put(*job.address, **ran.result, ran.compute_time);
@@ -189,8 +192,13 @@ void Engine::call_functions(Worker& worker) {
   }
 }
 
-Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs) {
-  Result<Blob> result = call_guarded(job.function->function, inputs, params);
+Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                          const FunctionRun* run) {
+  std::optional<Context> context;
+  if (run != nullptr) {
+    context.emplace(boost::asio::any_io_executor(), *job.address, run->stop.get_token(), run->deadline);
+  }
+  Result<Blob> result = call_guarded(job.function->function, inputs, params, context ? &*context : nullptr);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   return result;
 }
@@ -215,7 +223,10 @@ void Engine::settle(Lock& lock, Worker& worker) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;
     const Plan::Job& job = worker.batch.jobs[i];
-    if (ran.detached) coroutines_.erase(job.node);  // Its inputs could not be read.
+    if (ran.run) {
+      end_run(job.node);
+      if (plan_.forgotten(job.node)) ran.result.emplace(Error(Errc::cancelled));  // Nobody is told.
+    }
     if (ran.measured) observe(*job.function, ran.compute_time);
     settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verification.get());
   }
@@ -232,20 +243,23 @@ void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds 
 
 /// The same for a function that did not run in a batch of this thread's.
 void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                          std::chrono::nanoseconds compute_time, Verification* verification) {
+                          std::chrono::nanoseconds compute_time, Verification* verification,
+                          std::vector<Address> discovered) {
   if (result && owner && owner->options.on_computed) {
     announce(lock, owner, job, *result, compute_time, verification != nullptr);
   }
-  coroutines_.erase(job.node);
+  end_run(job.node);
   if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
-  settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification);
+  settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification,
+             std::move(discovered));
   stop_abandoned(lock);
   if (owner) report_progress(lock, owner);
   deliver(lock);
 }
 
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                        std::chrono::nanoseconds compute_time, Verification* verification) {
+                        std::chrono::nanoseconds compute_time, Verification* verification,
+                        std::vector<Address> discovered) {
   if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {
     if (owner) ++owner->outcome.failed;
@@ -256,7 +270,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
     ++owner->progress.computed;
     if (verification != nullptr) ++owner->outcome.verified;
   }
-  keep_result(job, *result, compute_time);
+  keep_result(job, *result, compute_time, std::move(discovered));
   plan_.complete(job.node, std::move(*result));
 }
 

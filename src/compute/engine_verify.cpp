@@ -9,7 +9,7 @@ namespace deriva::detail {
 void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                          Worker::Ran& ran) const {
   ran.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
-  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, params, inputs));
+  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, params, inputs, ran.run.get()));
   ran.result.emplace(ran.verification->result());
 }
 
@@ -20,6 +20,7 @@ void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> 
   shared->job = job;
   shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
   shared->params = std::move(params);
+  shared->run = ran.run;
   shared->unbegun = ran.executions;
   Lock lock(mutex_);
   shared->owner = request_of(job.owner);
@@ -44,12 +45,13 @@ bool Engine::help_verify(Lock& lock, Worker& worker) {
   if (shared->running == 0 && shared->unbegun == 0) {
     lock.unlock();
     const std::unique_ptr<Verification> verification = judge(*shared);
-    const Result<Blob> result = verification->result();
+    Result<Blob> result = verification->result();
+    check_time(shared->job, shared->compute_time, result);
     worker.now = Clock::now();
     lock.lock();
     --busy_;
     observe(*shared->job.function, shared->compute_time);
-    settle_apart(lock, shared->owner, shared->job, result, shared->compute_time, verification.get());
+    settle_apart(lock, shared->owner, shared->job, std::move(result), shared->compute_time, verification.get());
   } else {
     --busy_;
   }
@@ -63,7 +65,7 @@ void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
   }
   lock.unlock();
   const Clock::time_point start = Clock::now();
-  Result<Blob> result = call(shared.job, shared.params, shared.inputs);
+  Result<Blob> result = call(shared.job, shared.params, shared.inputs, shared.run.get());
   const Clock::duration time = Clock::now() - start;
   lock.lock();
   --shared.running;

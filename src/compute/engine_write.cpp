@@ -25,11 +25,12 @@ bool Engine::lagging() const {
 
 /// Puts the result with those to be written. Until it is, its node is kept: whoever asks meanwhile finds the value
 /// there.
-void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time) {
+void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time,
+                         std::vector<Address> discovered) {
   if (!options_.store_results) return;
   plan_.pin(job.node);
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
-  unwritten_.results.push_back({*job.address, value, compute_time, now});
+  unwritten_.results.push_back({*job.address, value, compute_time, now, {no_node, false, std::move(discovered)}});
   unwritten_.nodes.push_back(job.node);
   unwritten_.bytes += value.size();
 }

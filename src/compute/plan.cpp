@@ -25,7 +25,7 @@ void Plan::add_request(const Wish& wish) {
   request.open = true;
   request.members = 1;
   auto address_of = [&](StoreId) { return wish.address; };
-  const NodeId node = intern(wish.target, slot, address_of);
+  const NodeId node = intern(wish.target, wish.waiter == none ? slot : nodes_[wish.waiter].owner, address_of);
   raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
   Node& n = nodes_[node];
   ++n.interest;
@@ -35,6 +35,9 @@ void Plan::add_request(const Wish& wish) {
     finish_requests(node, nullptr);
   } else if (n.poisoned && !wish.keep_going) {
     finish_requests(node, poisoned_.at(node), true);
+  } else if (wish.waiter != none) {
+    request.waiter = wish.waiter;
+    begin_wait(slot);
   }
 }
 
@@ -46,6 +49,7 @@ bool Plan::drop_request(RequestId request) {
   std::uint32_t* link = &nodes_[node].first_request;
   while (*link != slot) link = &requests_[*link].next_on_target;
   *link = requests_[slot].next_on_target;
+  if (requests_[slot].waiter != none) end_wait(requests_[slot].waiter, slot);
   leave_request(slot);
   release(node);
   shrink_if_empty();
@@ -76,6 +80,7 @@ void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_i
     } else {
       finished_.push_back({request.id, failures, std::nullopt});
       if (!failures && nodes_[node].has_value) finished_.back().value = nodes_[node].value;
+      if (request.waiter != none) end_wait(request.waiter, slot);
       leave_request(slot);
       if (!failures || only_impatient) release(node);  // A failed node is freed as a whole.
     }
@@ -200,6 +205,7 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
         free(node);
       } else {
         n.state = State::expanding;
+        ++expanding_;
         out.push_back({node, n.id});
       }
     }
@@ -210,6 +216,7 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
 void Plan::retry(NodeId node) {
   Node& n = nodes_[node];
   n.state = State::unexpanded;
+  --expanding_;
   Request& owner = requests_[n.owner];
   if (owner.unexpanded == none) join_turn(to_expand, n.owner);
   n.next = std::exchange(owner.unexpanded, node);
@@ -217,6 +224,7 @@ void Plan::retry(NodeId node) {
 }
 
 void Plan::set_stored(NodeId node, std::optional<Blob> value) {
+  --expanding_;
   if (nodes_[node].interest == 0) {
     free(node);
   } else {
@@ -227,6 +235,7 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value) {
 }
 
 void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of) {
+  --expanding_;
   Node& n = nodes_[node];
   if (n.interest == 0) {
     free(node);

@@ -59,6 +59,7 @@ class Verification {
 struct SharedVerification {
   Plan::Job job{};
   RequestPtr owner{};
+  std::shared_ptr<FunctionRun> run{};
   std::vector<Blob> inputs{};
   Params params{};
   // Under the engine's mutex:

@@ -22,14 +22,34 @@
 
 namespace deriva::detail {
 
+/// A function under way that can be asked to stop. Under the engine's mutex, except for what is set once and `stop`.
+struct FunctionRun {
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// What became of a wait.
+  struct Held {
+    Completion<Blob>::Ptr completion;
+    Result<Blob> result;
+  };
+
+  NodeId node = none;
+  const ResolvedFunction* function = nullptr;
+  bool over = false;
+  std::stop_source stop{};
+  std::optional<TimePoint> expires{};   ///< When its own time is over.
+  std::optional<TimePoint> deadline{};  ///< Or that of the request that brought it in.
+  std::vector<Address> discovered{};    ///< What it asked for, in order, each once.
+  std::vector<RequestId> waits{};       ///< For what is not there yet.
+  std::vector<Held> held{};             ///< Until it may go on.
+  std::vector<Error> errors{};          ///< Of what it asked for.
+};
+
 /// A coroutine or blocking function that is under way, apart from the workers.
-struct DetachedRun {
+struct DetachedRun : FunctionRun {
   Plan::Job job{};
   RequestPtr owner{};
-  std::chrono::steady_clock::time_point started{};
+  TimePoint started{};
   std::vector<Blob> inputs{};
   Params params{};
-  std::stop_source stop{};
   std::uint32_t executions = 1;
   std::uint32_t ended = 0;
   std::unique_ptr<Verification> verification{};  ///< If there are several.
@@ -71,6 +91,7 @@ struct Worker {
     std::optional<Result<Blob>> result{};
     std::chrono::nanoseconds compute_time{0};
     std::shared_ptr<DetachedRun> detached{};
+    std::shared_ptr<FunctionRun> run{};            ///< If the function takes a context; of a detached one, the same.
     std::unique_ptr<Verification> verification{};  ///< Once it was executed several times.
     std::uint32_t executions = 1;
     bool measured = false;

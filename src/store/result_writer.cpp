@@ -52,6 +52,9 @@ class ResultWriter {
         if (const Result<bool> linked = store_.blobs.link(transaction_, blobs[i]); !linked) return linked.error();
       }
       if (auto put = add(id, results[i].address, stored); !put) return put;
+      const std::vector<Address>& discovered = results[i].context.discovered;
+      if (discovered.empty()) continue;
+      if (auto put = store_.discovered.put(transaction_, results[i].address, discovered); !put) return put;
     }
     for (const auto& [id, i] : order) {  // Now that the inputs among them have their records.
       if (!results[i].context.by_inputs) continue;
