@@ -14,7 +14,7 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
 // --- Coroutine functions
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
-  Scheduler::Call call{run->job.function->function, run->inputs,   run->params,  *run->job.address,
+  Scheduler::Call call{run->job.function->function, run->inputs,   run->params, *run->job.address,
                        run->stop.get_token(),       run->deadline, host_of(run)};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
     self->finish_coroutine(run, std::move(result));
