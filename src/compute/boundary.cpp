@@ -43,6 +43,7 @@ bool in_function() noexcept { return functions_on_this_thread > 0; }
 Error attribute(const Error& error, const Address& address, const FunctionId& function) {
   if (error.code() == Errc::function_failed) return error.with_address(address).with_function(function);
   return Error(Errc::function_failed, fmt::format("{}: {}", to_string(error.code()), error.message()))
+      .with_class(error.error_class())
       .with_address(address)
       .with_function(function);
 }

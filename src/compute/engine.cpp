@@ -32,7 +32,8 @@ Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver reso
       verify_seed_(options.verify_seed ? *options.verify_seed : random_seed()),
       cache_(options.cache_bytes, random_seed()),
       coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)),
-      blocking_limit_(plan_.add_limit(options_.blocking_concurrency)) {
+      blocking_limit_(plan_.add_limit(options_.blocking_concurrency)),
+      known_errors_(options.remembered_errors) {
   for (const Resource& resource : options_.resources) {
     if (!resource.name.empty()) resources_.try_emplace(resource.name, plan_.add_limit(resource.places));
   }
@@ -64,13 +65,14 @@ std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {
 }
 
 /// One look-up: the stored value, or the number under which it is planned.
-Engine::Looked Engine::look_in_store(const Address& address) {
+Engine::Looked Engine::look_in_store(const Address& address, bool forced) {
   Looked looked;
   std::optional<StoredBlob> stored;
   const Result<void> read_ = read(store_, [&](StoreReader& reader) -> Result<void> {
     looked.numbering = reader.numbering();
     looked.id = reader.find(address);
     if (!looked.id) return {};
+    if (forced && reader.look_up(*looked.id).has_recipe) return {};
     Result<std::optional<StoredBlob>> value = reader.value(*looked.id);
     if (!value) return value.error();
     stored = *std::move(value);
@@ -104,8 +106,10 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
     finish<Blob>(std::move(completion), std::move(result));
   };
   if (const std::optional<Error> refused = refuse(options)) return answer(*refused);
-  if (std::optional<Blob> cached = cache_.get(address)) return answer(std::move(*cached));
-  Looked looked = look_in_store(address);
+  const bool forced = options.recompute != Recompute::nothing;
+  std::optional<Blob> cached = forced ? std::nullopt : cache_.get(address);
+  if (cached) return answer(std::move(*cached));
+  Looked looked = look_in_store(address, forced);
   if (looked.known) return answer(*std::move(looked.known));
   if (options.deadline && *options.deadline <= Clock::now()) {
     return answer(Error(Errc::deadline_exceeded, "the time allowed for the request was over when it began"));
@@ -158,7 +162,7 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
   }
   const MaterializeOptions& options = request->options;
   plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
-                     options.priority, options.on_failure == FailurePolicy::keep_going});
+                     options.priority, options.on_failure == FailurePolicy::keep_going, options.recompute});
   add_deadline(*request);
   wake();
   deliver(lock);
@@ -209,6 +213,7 @@ void Engine::shutdown() {
   }
   requests_.clear();
   deadlines_.clear();
+  retries_.clear();
   scheduler_->disarm();
   static_cast<void>(plan_.take_abandoned());  // They are among `stops`.
   lock.unlock();

@@ -24,6 +24,7 @@
 #include <deriva/compute/materialize_options.hpp>
 #include <deriva/store/store.hpp>
 
+#include "compute/error_memo.hpp"
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
@@ -99,7 +100,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<Result<Blob>> look(const Address& address);
   Result<Blob> stored_value(const Address& address);
   std::optional<Error> refuse(const MaterializeOptions& options) const;
-  Looked look_in_store(const Address& address);
+  Looked look_in_store(const Address& address, bool forced);
   void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
   RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
                           Completion<Blob>::Ptr completion);
@@ -145,7 +146,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // engine_explore.cpp
   void explore(Lock& lock, Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader);
-  void look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Found& found);
+  void look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found);
   ResolvedFunction* function_of(Worker& worker, StoreReader& reader, std::uint32_t number);
   void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, std::size_t index);
@@ -170,11 +171,23 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                   std::chrono::nanoseconds compute_time, Verification* verification);
 
+  // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
+  void prepare_look_back(Worker& worker, const Plan::Job& job, float average);
+  bool worth_looking_back(const Plan::Job& job, float average) const;
+  bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const;
+  void look_back(Worker& worker);
+  static void find_back(Worker& worker, StoreReader& reader);
+  static void find_cutoff(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
+  static bool collect_digests(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
+  void settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worker::Ran& ran);
+
   // engine_verify.cpp
+  void compare_with_known(const Plan::Job& job, const KnownResultPtr& known, Result<Blob>& result,
+                          std::unique_ptr<Verification>& verification) const;
   void verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, Worker::Ran& ran) const;
   void verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran);
   void execute_shared(Lock& lock, SharedVerification& shared);
-  std::unique_ptr<Verification> judge(SharedVerification& shared) const;
+  std::unique_ptr<Verification> judge(SharedVerification& shared, Result<Blob>& result) const;
 
   // engine_detached.cpp: functions that go their own way
   void start_detached(const std::shared_ptr<DetachedRun>& run);
@@ -182,12 +195,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   void end_execution(DetachedRun& run, Result<Blob>& result) const;
   void run_blocking(const std::shared_ptr<DetachedRun>& run);
-  void publish(const DetachedRun& run, Result<Blob> result);
+  void run_to_its_end(const std::shared_ptr<DetachedRun>& run);
+  void publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   bool come_inside();
   void go_outside();
 
+  // engine_retry.cpp
+  bool worth_retrying(const Plan::Job& job, const Result<Blob>& result, std::uint32_t attempts) const;
+  bool retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
+  void retry_later(SharedVerification& shared);
+  void retry_later(const std::shared_ptr<DetachedRun>& run);
+  bool has_due_retry() const;
+  bool retry(Lock& lock);
+
   // engine_write.cpp
-  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
+  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs);
   void keep_comparisons(std::vector<Comparison>& comparisons);
   std::uint64_t newest_batch() const;
   bool lagging() const;
@@ -221,6 +243,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<FlushWaiter> flush_waiters_;
   Unwritten unwritten_;
   Unwritten being_written_;
+  boost::unordered_flat_map<NodeId, Digest> digests_;  ///< Of values that were cut off and are not written.
+  std::multimap<Clock::time_point, std::shared_ptr<DetachedRun>> retries_;
+  ErrorMemo known_errors_;
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   bool writing_ = false;

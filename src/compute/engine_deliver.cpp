@@ -91,7 +91,7 @@ void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result
 /// Requires: the request is over.
 void Engine::complete(Request& request, Result<Blob> result) {
   Outcome& outcome = request.outcome;
-  const std::uint64_t begun = outcome.computed + outcome.failed + outcome.running;
+  const std::uint64_t begun = outcome.computed + outcome.cut_off + outcome.failed + outcome.running;
   outcome.never_started = request.progress.planned > begun ? request.progress.planned - begun : 0;
   if (request.options.outcome != nullptr) *request.options.outcome = std::move(outcome);
   finish<Blob>(std::move(request.completion), std::move(result));

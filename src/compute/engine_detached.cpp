@@ -28,7 +28,7 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
   if (run->ended < run->executions) {
     start_coroutine(run);
   } else {
-    publish(*run, std::move(result));
+    publish(run, std::move(result));
   }
   go_outside();
 }
@@ -37,12 +37,18 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
 
 void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
   if (!come_inside()) return;
-  while (run->ended < run->executions) {
-    Result<Blob> result = call(run->job, run->params, run->inputs);
-    end_execution(*run, result);
-    if (run->ended == run->executions) publish(*run, std::move(result));
-  }
+  run_to_its_end(run);
   go_outside();
+}
+
+/// Runs a plain function on this thread, as often as it is to be executed.
+void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {
+  Result<Blob> result = Blob();
+  do {
+    result = call(run->job, run->params, run->inputs);
+    end_execution(*run, result);
+  } while (run->ended < run->executions);
+  publish(run, std::move(result));
 }
 
 // --- Both
@@ -60,12 +66,14 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
 }
 
 /// Publishes what a detached function returned to whoever waits for it.
-void Engine::publish(const DetachedRun& run, Result<Blob> result) {
-  const Plan::Job& job = run.job;
-  const std::chrono::nanoseconds compute_time = (Clock::now() - run.started) / run.executions;
+void Engine::publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
+  const Plan::Job& job = run->job;
+  compare_with_known(job, run->known, result, run->verification);
+  const std::chrono::nanoseconds compute_time = (Clock::now() - run->started) / run->executions;
   if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);
   Lock lock(mutex_);
-  settle_apart(lock, run.owner, job, std::move(result), compute_time, run.verification.get());
+  if (worth_retrying(job, result, run->attempts)) return retry_later(run);
+  settle_apart(lock, run->owner, job, std::move(result), compute_time, run->verification.get());
 }
 
 /// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.

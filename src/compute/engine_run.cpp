@@ -39,6 +39,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   wake(will_be_long || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
   lock.unlock();
 
+  if (!worker.look_backs.empty()) look_back(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
   call_functions(worker);
@@ -53,6 +54,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
 /// Sets apart what does not run on this thread.
 void Engine::prepare(Worker& worker) {
   worker.ran.clear();
+  worker.look_backs.clear();
   for (const Plan::Job& job : worker.batch.jobs) {
     Worker::Ran& ran = worker.ran.emplace_back();
     const float average = plan_.average(job.function->number);
@@ -60,6 +62,7 @@ void Engine::prepare(Worker& worker) {
     ran.share = ran.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
     ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
+    if (worth_looking_back(job, average)) prepare_look_back(worker, job, average);
     const Function& function = job.function->function;
     if (!function.is_coroutine() && !function.options().blocking) continue;
     ran.detached = std::make_shared<DetachedRun>();
@@ -124,6 +127,7 @@ void Engine::find_stored(Worker& worker) {
     for (std::size_t i = 0; i < worker.stored.size(); ++i) {
       const Plan::Missing& missing = worker.batch.missing[i];
       if (missing.id == none || (i > 0 && worker.batch.missing[i - 1].node == missing.node)) continue;
+      if (worker.ran[missing.job].result) continue;
       Result<std::optional<StoredBlob>> value = reader.value(missing.id);
       if (value) worker.stored[i] = *std::move(value);
     }
@@ -166,6 +170,7 @@ void Engine::call_functions(Worker& worker) {
     const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
     if (ran.detached) {
       ran.is_over = true;  // It goes its own way.
+      ran.detached->known = ran.known;
       ran.detached->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
       ran.detached->params = std::move(worker.params);
       start_detached(std::exchange(ran.detached, nullptr));
@@ -179,6 +184,7 @@ void Engine::call_functions(Worker& worker) {
     } else {
       verify_here(job, worker.params, own, ran);
     }
+    if (ran.known && ran.result && !ran.share) compare_with_known(job, ran.known, *ran.result, ran.verification);
     if (ran.measured) {
       worker.now = Clock::now();
       ran.compute_time = (worker.now - start) / ran.executions;
@@ -203,7 +209,7 @@ void Engine::announce(Lock& lock, Worker& worker) {
     const Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];
     const RequestPtr& owner = owner_of(worker, job.owner);
-    if (!owner || !owner->options.on_computed || ran.is_over || !*ran.result) continue;
+    if (!owner || !owner->options.on_computed || ran.is_over || ran.cut_off || !*ran.result) continue;
     const RequestPtr kept = owner;
     announce(lock, kept, job, **ran.result, ran.compute_time, ran.executions > 1);
   }
@@ -217,6 +223,11 @@ void Engine::settle(Lock& lock, Worker& worker) {
     const Plan::Job& job = worker.batch.jobs[i];
     if (ran.detached) coroutines_.erase(job.node);  // Its inputs could not be read.
     if (ran.measured) observe(*job.function, ran.compute_time);
+    if (retry_later(worker, job, ran)) continue;
+    if (ran.cut_off) {
+      settle_cut_off(owner_of(worker, job.owner), job, ran);
+      continue;
+    }
     settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verification.get());
   }
   stop_abandoned(lock);
@@ -237,7 +248,10 @@ void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& 
     announce(lock, owner, job, *result, compute_time, verification != nullptr);
   }
   coroutines_.erase(job.node);
-  if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
+  if (plan_.forgotten(job.node)) {
+    result = Error(Errc::cancelled, "nobody waited for the value any more");
+    verification = nullptr;  // It may have been stopped in one of its executions.
+  }
   settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification);
   stop_abandoned(lock);
   if (owner) report_progress(lock, owner);
@@ -249,6 +263,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
   if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {
     if (owner) ++owner->outcome.failed;
+    known_errors_.keep(*job.address, result.error());
     return plan_.fail(job.node, result.error());
   }
   if (owner) {
@@ -256,7 +271,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
     ++owner->progress.computed;
     if (verification != nullptr) ++owner->outcome.verified;
   }
-  keep_result(job, *result, compute_time);
+  keep_result(job, *result, compute_time, to_be_indexed(job, compute_time));
   plan_.complete(job.node, std::move(*result));
 }
 

@@ -56,7 +56,9 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
       leave(std::move(worker));
     } else {
       ++blocked_;
-      deadline ? static_cast<void>(changed_.wait_until(lock, *deadline)) : changed_.wait(lock);
+      std::optional<Clock::time_point> until = deadline;
+      if (!retries_.empty()) until = std::min(until.value_or(Clock::time_point::max()), retries_.begin()->first);
+      until ? static_cast<void>(changed_.wait_until(lock, *until)) : changed_.wait(lock);
       --blocked_;
       check_deadline();
     }
@@ -70,7 +72,7 @@ bool Engine::to_write() const {
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return plan_.has_expansions() || plan_.has_orphans() || to_write() || !verifications_.empty() ||
+  return plan_.has_expansions() || plan_.has_orphans() || to_write() || !verifications_.empty() || has_due_retry() ||
          (plan_.has_ready() && !lagging());
 }
 
@@ -79,7 +81,8 @@ void Engine::wake(std::size_t ready) {
   if (stopping_) return;
   if (lagging()) ready = 0;
   const std::size_t waiting = ready + (plan_.has_expansions() ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) +
-                              (to_write() ? 1U : 0U) + (verifications_.empty() ? 0U : verifications_.front()->unbegun);
+                              (to_write() ? 1U : 0U) + (has_due_retry() ? 1U : 0U) +
+                              (verifications_.empty() ? 0U : verifications_.front()->unbegun);
   const std::size_t wanted = std::min(options_.concurrency, busy_ + waiting);
   while (active_ + posted_ < wanted) {
     ++posted_;
@@ -134,7 +137,7 @@ bool Engine::step(Lock& lock, Worker& worker) {
     plan_.sweep(sweep_slice);
     stop_abandoned(lock);
   }
-  if (help_verify(lock, worker)) return true;
+  if (help_verify(lock, worker) || retry(lock)) return true;
   // Exploring comes first: what is missing shows before anything is computed, and the total is known early.
   if (expand(lock, worker) || (!lagging() && run(lock, worker)) || swept) return true;
   return write_results(lock);

@@ -25,7 +25,7 @@ void Plan::add_request(const Wish& wish) {
   request.open = true;
   request.members = 1;
   auto address_of = [&](StoreId) { return wish.address; };
-  const NodeId node = intern(wish.target, slot, address_of);
+  const NodeId node = intern(wish.target, slot, address_of, wish.recompute);
   raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
   Node& n = nodes_[node];
   ++n.interest;
@@ -130,8 +130,13 @@ void Plan::next_turn(Turn turn, std::uint32_t request, bool has_more) {
 
 // --- Expansion
 
-NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of) {
+NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
+  const bool forced = recompute != Recompute::nothing;
+  if (entry != none && forced && nodes_[entry].state == State::available) {
+    const bool is_done = nodes_[entry].forced && nodes_[entry].owner == request;
+    if (!is_done) forget(entry);  // Whoever has it keeps it.
+  }
   if (entry != none) {
     meet(entry, request);
     return entry;
@@ -144,6 +149,8 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   n.id = id;
   n.owner = request;
   n.state = State::unexpanded;
+  n.forced = forced;
+  n.forces_inputs = recompute == Recompute::everything;
   Request& owner = requests_[request];
   ++owner.members;
   if (owner.unexpanded == none) join_turn(to_expand, request);
@@ -200,7 +207,7 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
         free(node);
       } else {
         n.state = State::expanding;
-        out.push_back({node, n.id});
+        out.push_back({node, n.id, n.forced});
       }
     }
     next_turn(to_expand, slot, request.unexpanded != none);
@@ -245,8 +252,9 @@ void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(Store
   n.work.path += n.work.cost;
   n.work.edge_count = static_cast<std::uint32_t>(found.inputs.size());
   if (n.work.edge_count > 0) n.work.first_edge = edges_.take(n.work.edge_count);
+  const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
-    const NodeId input = intern(found.inputs[i], n.owner, address_of);
+    const NodeId input = intern(found.inputs[i], n.owner, address_of, below);
     link(n.work.first_edge + i, input, node);
   }
   if (n.work.pending == 0) make_ready(node);

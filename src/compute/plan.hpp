@@ -58,6 +58,7 @@ class Plan {
     double verify_rate = 0;
     Priority priority = Priority::normal;
     bool keep_going = false;
+    Recompute recompute = Recompute::nothing;
   };
   /// Adds a request. Requires: a new id.
   void add_request(const Wish& wish);
@@ -77,7 +78,8 @@ class Plan {
 
   struct Expansion {
     NodeId node;
-    StoreId id;  ///< `none`: the store's graph has it no more.
+    StoreId id;   ///< `none`: the store's graph has it no more.
+    bool forced;  ///< To be answered by `set_recipe` even if its result is stored.
   };
   /// Moves up to `most` nodes to `expanding` and appends them to `out`; each must be answered by one of the next.
   void take_expansions(std::size_t most, std::vector<Expansion>& out);
@@ -149,6 +151,14 @@ class Plan {
   ///
   /// Returns how long they will take, as far as it is known.
   float take_ready(std::size_t most, float nanoseconds, Batch& batch);
+  /// Under the plan's numbering; `none` if it has none.
+  [[nodiscard]] StoreId store_id(NodeId node) const { return nodes_[node].forgotten ? none : nodes_[node].id; }
+  struct Input {
+    NodeId node;
+    StoreId id;
+  };
+  /// Appends the inputs of a running node, in order.
+  void append_inputs(NodeId node, std::vector<Input>& out);
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
   void complete(NodeId node, Blob value);
@@ -225,7 +235,7 @@ class Plan {
   };
 
   // plan.cpp: requests, expansion
-  NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of);
+  NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute);
   void meet(NodeId node, std::uint32_t request);
   void set_priority(std::uint32_t request, Priority priority);
   void raise(NodeId node, float rate, bool keep_going);

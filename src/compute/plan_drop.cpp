@@ -178,7 +178,7 @@ void Plan::free(NodeId node) {
   n.id = none;
   n.interest = 0;
   n.first_request = none;
-  n.stoppable = n.forgotten = n.keep_going = n.poisoned = false;
+  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = false;
   nodes_.give_back(node);
 }
 

@@ -68,7 +68,9 @@ struct PlanNode {
   bool stoppable : 1 = false;
   bool forgotten : 1 = false;  ///< Its id names another node, or none.
   bool keep_going : 1 = false;
-  bool poisoned : 1 = false;  ///< An input failed; it waits for the others, and fails.
+  bool forced : 1 = false;         ///< To be computed even if it is stored;
+  bool forces_inputs : 1 = false;  ///< what is below it, too.
+  bool poisoned : 1 = false;       ///< An input failed; it waits for the others, and fails.
 };
 static_assert(sizeof(PlanNode) == 64);
 

@@ -177,6 +177,14 @@ void Plan::add_job(NodeId node, Batch& batch) {
   }
 }
 
+void Plan::append_inputs(NodeId node, std::vector<Input>& out) {
+  const PlanNode::Work& work = nodes_[node].work;
+  for (std::uint32_t i = 0; i < work.edge_count; ++i) {
+    const NodeId input = edges_[work.first_edge + i].input;
+    out.push_back({input, store_id(input)});
+  }
+}
+
 void Plan::keep(NodeId input, Blob value) {
   Node& n = nodes_[input];
   if (n.state == State::available && !n.has_value) n.set_value(std::move(value));

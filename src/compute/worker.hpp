@@ -10,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
+#include <deriva/core/digest.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/params.hpp>
 #include <deriva/storage/blob_store.hpp>
+#include <deriva/store/result_record.hpp>
 
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
@@ -21,6 +24,14 @@
 #include "compute/verification.hpp"
 
 namespace deriva::detail {
+
+/// A stored result that what a function returns has to agree with: its recipe's own, or that of another recipe with the
+/// same function, params and values of inputs.
+struct KnownResult {
+  Address recipe;
+  ResultRecord record;
+};
+using KnownResultPtr = std::shared_ptr<const KnownResult>;
 
 /// A coroutine or blocking function that is under way, apart from the workers.
 struct DetachedRun {
@@ -32,7 +43,9 @@ struct DetachedRun {
   std::stop_source stop{};
   std::uint32_t executions = 1;
   std::uint32_t ended = 0;
+  std::uint32_t attempts = 1;
   std::unique_ptr<Verification> verification{};  ///< If there are several.
+  KnownResultPtr known{};
 };
 
 /// What a thread that takes part in the work needs for itself; kept for its memory.
@@ -76,6 +89,27 @@ struct Worker {
     bool measured = false;
     bool share = false;    ///< The executions, with other threads.
     bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
+    bool cut_off = false;  ///< It did not run: the result is another recipe's.
+    Digest digest;         ///< Of the value, then.
+    KnownResultPtr known{};
+  };
+  /// A job of which a result may be known.
+  struct LookBack {
+    std::uint32_t job;  ///< In the batch.
+    StoreId id;
+    std::size_t first_input;  ///< In `known_inputs`.
+    float time;               ///< That the function takes, in nanoseconds; 0: unknown.
+  };
+  /// An input of such a job.
+  struct KnownInput {
+    StoreId id = none;
+    std::optional<Digest> digest{};  ///< If it is known without looking.
+  };
+  /// What was found for one.
+  struct FoundBack {
+    std::uint32_t job;
+    KnownResult result;
+    std::optional<StoredBlob> value;  ///< If the job is not to run.
   };
   Plan::Batch batch;
   std::vector<Ran> ran;
@@ -83,6 +117,11 @@ struct Worker {
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   bool reread = false;                            ///< Whether anything was read for the batch.
+  std::vector<LookBack> look_backs;
+  std::vector<Plan::Input> plan_inputs;  ///< Of one of them.
+  std::vector<KnownInput> known_inputs;  ///< Of all.
+  std::vector<Digest> digests;           ///< Of the inputs of one.
+  std::vector<FoundBack> found_back;
   std::uint32_t calls = 0;
   Clock::time_point now{};
 };
