@@ -22,6 +22,8 @@ struct InFunction {
 Error error_of(const std::exception_ptr& thrown) noexcept {
   try {
     std::rethrow_exception(thrown);
+  } catch (const Exception& exception) {
+    return exception.error();
   } catch (const std::exception& exception) {
     return Error(Errc::function_failed, exception.what());
   } catch (...) {
@@ -29,10 +31,11 @@ Error error_of(const std::exception_ptr& thrown) noexcept {
   }
 }
 
-Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params) {
+Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params,
+                          Context* context) {
   const InFunction here;
   try {
-    return function.call(inputs, params);
+    return function.call(inputs, params, context);
   } catch (...) {
     return error_of(std::current_exception());
   }
@@ -43,6 +46,7 @@ bool in_function() noexcept { return functions_on_this_thread > 0; }
 Error attribute(const Error& error, const Address& address, const FunctionId& function) {
   if (error.code() == Errc::function_failed) return error.with_address(address).with_function(function);
   return Error(Errc::function_failed, fmt::format("{}: {}", to_string(error.code()), error.message()))
+      .with_class(error.error_class())
       .with_address(address)
       .with_function(function);
 }

@@ -12,11 +12,13 @@
 
 namespace deriva::detail {
 
-/// What a function threw, as an `Errc::function_failed` with its message. Requires: not null.
+/// What a function threw: the error of an `Exception`, else an `Errc::function_failed` with its message. Requires: not
+/// null.
 [[nodiscard]] Error error_of(const std::exception_ptr& thrown) noexcept;
 
 /// Calls a plain function; nothing that it throws comes out. While it runs, `in_function()` is true on this thread.
-[[nodiscard]] Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params);
+[[nodiscard]] Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params,
+                                        Context* context = nullptr);
 
 /// Whether this thread is running a plain function for an executor.
 [[nodiscard]] bool in_function() noexcept;

@@ -33,7 +33,8 @@ Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver reso
       verify_seed_(options.verify_seed ? *options.verify_seed : random_seed()),
       cache_(options.cache_bytes, random_seed(), 0, events_.hub()),
       coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)),
-      blocking_limit_(plan_.add_limit(options_.blocking_concurrency)) {
+      blocking_limit_(plan_.add_limit(options_.blocking_concurrency)),
+      known_errors_(options.remembered_errors) {
   for (const Resource& resource : options_.resources) {
     if (!resource.name.empty()) resources_.try_emplace(resource.name, plan_.add_limit(resource.places));
   }
@@ -75,7 +76,7 @@ std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {
 }
 
 /// One look-up: the stored value, or the number under which it is planned.
-Engine::Looked Engine::look_in_store(const Address& address, RequestId request) {
+Engine::Looked Engine::look_in_store(const Address& address, RequestId request, bool forced) {
   Looked looked;
   const Clock::time_point started = events_.now();
   std::optional<StoredBlob> stored;
@@ -83,6 +84,7 @@ Engine::Looked Engine::look_in_store(const Address& address, RequestId request) 
     looked.numbering = reader.numbering();
     looked.id = reader.find(address);
     if (!looked.id) return {};
+    if (forced && reader.look_up(*looked.id).has_recipe) return {};
     Result<std::optional<StoredBlob>> value = reader.value(*looked.id);
     if (!value) return value.error();
     stored = *std::move(value);
@@ -119,10 +121,12 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
     finish<Blob>(std::move(completion), std::move(result));
   };
   if (const std::optional<Error> refused = refuse(options)) return answer(*refused);
-  if (std::optional<Blob> cached = look_in_cache(address, id)) return answer(std::move(*cached));
-  Looked looked = look_in_store(address, id);
+  const bool forced = options.recompute != Recompute::nothing;
+  std::optional<Blob> cached = forced ? std::nullopt : look_in_cache(address, id);
+  if (cached) return answer(std::move(*cached));
+  Looked looked = look_in_store(address, id, forced);
   if (looked.known) return answer(*std::move(looked.known));
-  if (options.deadline && *options.deadline <= Clock::now()) {
+  if (options.deadline && *options.deadline <= scheduler_->now()) {
     return answer(Error(Errc::deadline_exceeded, "the time allowed for the request was over when it began"));
   }
 
@@ -174,8 +178,9 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
   }
   const MaterializeOptions& options = request->options;
   plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
-                     options.priority, options.on_failure == FailurePolicy::keep_going});
-  events_.plan_began(request);
+                     options.priority, options.on_failure == FailurePolicy::keep_going, options.recompute,
+                     request->waiter ? request->waiter->node : none});
+  if (!request->waiter) events_.plan_began(request);
   add_deadline(*request);
   wake();
   deliver(lock);
@@ -189,24 +194,20 @@ void Engine::cancel(RequestId id) {
 /// Ends a request at once, if it is not over; what only it wanted is freed in slices.
 void Engine::give_up(Lock& lock, RequestId id, const Error& why) {
   if (!plan_.drop_request(id)) return;
-  const auto entry = requests_.find(id);
-  const RequestPtr request = std::move(entry->second);
-  requests_.erase(entry);
-  remove_deadline(*request);
+  const RequestPtr request = take_request(id);
   plan_.sweep(sweep_at_once);
   stop_abandoned(lock);
   wake();
   conclude(lock, request, why);
 }
 
-/// Asks the coroutine functions to stop that nobody waits for any more.
-void Engine::stop_abandoned(Lock& lock) {
-  if (!plan_.has_abandoned()) return;
-  std::vector<std::stop_source> stops;
-  for (const NodeId node : plan_.take_abandoned()) stops.push_back(coroutines_.at(node));
-  lock.unlock();
-  for (std::stop_source& stop : stops) stop.request_stop();
-  lock.lock();
+/// Takes a request out of the table, that is over.
+RequestPtr Engine::take_request(RequestId id) {
+  const auto entry = requests_.find(id);
+  RequestPtr request = std::move(entry->second);
+  requests_.erase(entry);
+  remove_deadline(*request);
+  return request;
 }
 
 RequestPtr Engine::request_of(RequestId id) const {
@@ -217,8 +218,8 @@ RequestPtr Engine::request_of(RequestId id) const {
 void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;
-  std::vector<std::stop_source> stops;
-  for (auto& [node, stop] : coroutines_) stops.push_back(stop);
+  std::vector<std::shared_ptr<FunctionRun>> running;
+  for (const auto& [node, run] : runs_) running.push_back(run);
   std::vector<RequestPtr> open;
   for (auto& [id, request] : requests_) {
     plan_.drop_request(id);
@@ -226,19 +227,22 @@ void Engine::shutdown() {
   }
   requests_.clear();
   deadlines_.clear();
+  function_deadlines_.clear();
+  retries_.clear();
   scheduler_->disarm();
-  static_cast<void>(plan_.take_abandoned());  // They are among `stops`.
+  static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   lock.unlock();
-  for (std::stop_source& stop : stops) stop.request_stop();
+  for (const std::shared_ptr<FunctionRun>& run : running) run->stop.request_stop();
   lock.lock();
   for (const RequestPtr& request : open) conclude(lock, request, cancelled());
+  for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
   changed_.notify_all();
   ++blocked_;
   changed_.wait(lock, [this] { return active_ == 0 && inside_ == 0; });
   --blocked_;
   write_results(lock);
   lock.unlock();
-  scheduler_->join_blocking();
+  scheduler_->join();
 }
 
 }  // namespace deriva::detail

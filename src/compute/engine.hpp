@@ -12,7 +12,6 @@
 #include <optional>
 #include <set>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +24,7 @@
 #include <deriva/store/store.hpp>
 
 #include "compute/engine_events.hpp"
+#include "compute/error_memo.hpp"
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
@@ -95,23 +95,43 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::uint64_t numbering = 0;
   };
   class Blocked;
+  class Host;
 
   // engine.cpp: requests
   std::optional<Result<Blob>> look(const Address& address, RequestId request);
   std::optional<Blob> look_in_cache(const Address& address, RequestId request);
   Result<Blob> stored_value(const Address& address, RequestId request);
   std::optional<Error> refuse(const MaterializeOptions& options) const;
-  Looked look_in_store(const Address& address, RequestId request);
+  Looked look_in_store(const Address& address, RequestId request, bool forced = false);
   void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
   RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
                           Completion<Blob>::Ptr completion);
   RequestPtr request_of(RequestId id) const;
   void give_up(Lock& lock, RequestId id, const Error& why);
+  RequestPtr take_request(RequestId id);
+
+  // engine_dynamic.cpp: functions that are asked to stop, and those that wait
+  std::shared_ptr<FunctionHost> host_of(const std::shared_ptr<FunctionRun>& run);
+  void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
+                 std::chrono::nanoseconds delay = {});
+  void end_run(NodeId node);
   void stop_abandoned(Lock& lock);
+  void start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, const Address& address,
+                  Completion<Blob>::Ptr completion);
+  void end_wait(Lock& lock, Request& request, Result<Blob> result);
+  static void go_on(Lock& lock, FunctionRun& run);
+  void resume_functions(Lock& lock);
+  bool check_waits(Lock& lock);
+  Error attribute_to(const DetachedRun& run, const Error& error);
 
   // engine_deadline.cpp
   void add_deadline(const Request& request);
   void remove_deadline(const Request& request);
+  void add_deadline(const FunctionRun& run);
+  void remove_deadline(const FunctionRun& run);
+  void disarm_if_idle();
+  void expire_functions(Lock& lock, Clock::time_point now);
+  static void check_time(const Plan::Job& job, std::chrono::nanoseconds time, Result<Blob>& result);
   void arm();
   void expire();
   void exceed_deadline(Lock& lock, RequestId id);
@@ -134,6 +154,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void drain();
   std::unique_ptr<Worker> enter();
   void leave(std::unique_ptr<Worker> worker);
+  bool run_here(Lock& lock);
   bool to_write() const;
   bool has_work() const;
 
@@ -147,7 +168,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // engine_explore.cpp
   void explore(Lock& lock, Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader);
-  void look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Found& found);
+  void look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found);
   ResolvedFunction* function_of(Worker& worker, StoreReader& reader, std::uint32_t number);
   void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, std::size_t index);
@@ -161,22 +182,37 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
-  Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, bool again = false) const;
+  Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
+                    bool again = false) const;
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
   void settle(Lock& lock, Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
   void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                    std::chrono::nanoseconds compute_time, Verification* verification);
+                    std::chrono::nanoseconds compute_time, Verification* verification,
+                    std::vector<Address> discovered = {});
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                  std::chrono::nanoseconds compute_time, Verification* verification);
+                  std::chrono::nanoseconds compute_time, Verification* verification,
+                  std::vector<Address> discovered = {});
+
+  // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
+  void prepare_look_back(Worker& worker, const Plan::Job& job, float average);
+  bool worth_looking_back(const Plan::Job& job, float average) const;
+  bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const;
+  void look_back(Worker& worker);
+  static void find_back(Worker& worker, StoreReader& reader);
+  static void find_cutoff(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
+  static bool collect_digests(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
+  void settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worker::Ran& ran);
 
   // engine_verify.cpp
+  void compare_with_known(const Plan::Job& job, const KnownResultPtr& known, Result<Blob>& result,
+                          std::unique_ptr<Verification>& verification) const;
   void verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, Worker::Ran& ran) const;
   void verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran);
   void execute_shared(Lock& lock, SharedVerification& shared);
-  std::unique_ptr<Verification> judge(SharedVerification& shared) const;
+  std::unique_ptr<Verification> judge(SharedVerification& shared, Result<Blob>& result) const;
 
   // engine_detached.cpp: functions that go their own way
   void start_detached(const std::shared_ptr<DetachedRun>& run);
@@ -184,12 +220,23 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   void end_execution(DetachedRun& run, Result<Blob>& result) const;
   void run_blocking(const std::shared_ptr<DetachedRun>& run);
-  void publish(const DetachedRun& run, Result<Blob> result);
+  void run_to_its_end(const std::shared_ptr<DetachedRun>& run);
+  void publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
+  bool come_inside();
   bool come_inside(const Plan::Job& job);
   void go_outside();
 
+  // engine_retry.cpp
+  bool worth_retrying(const Plan::Job& job, const Result<Blob>& result, std::uint32_t attempts) const;
+  bool retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
+  void retry_later(SharedVerification& shared);
+  void retry_later(const std::shared_ptr<DetachedRun>& run);
+  bool has_due_retry() const;
+  bool retry(Lock& lock);
+
   // engine_write.cpp
-  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time);
+  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
+                   std::vector<Address> discovered);
   void keep_comparisons(std::vector<Comparison>& comparisons);
   std::uint64_t newest_batch() const;
   bool lagging() const;
@@ -220,17 +267,21 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<Plan::Joined> joined_;  ///< Of one call, as the next one; kept for their memory.
   std::vector<RequestId> reused_;
   std::set<std::pair<Clock::time_point, RequestId>> deadlines_;
+  std::set<std::pair<Clock::time_point, NodeId>> function_deadlines_;
   std::vector<Ending> endings_;
   std::vector<FlushWaiter> flush_waiters_;
   Unwritten unwritten_;
   Unwritten being_written_;
+  boost::unordered_flat_map<NodeId, Digest> digests_;  ///< Of values that were cut off and are not written.
+  std::multimap<Clock::time_point, std::shared_ptr<DetachedRun>> retries_;
+  ErrorMemo known_errors_;
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   bool writing_ = false;
-  std::vector<Refused> refused_;      ///< Since there was no request last.
-  std::optional<Error> write_error_;  ///< The first since somebody was told.
-  boost::unordered_flat_map<NodeId, std::stop_source> coroutines_;
-  std::deque<std::shared_ptr<SharedVerification>> verifications_;  ///< With executions that nobody has begun.
+  std::vector<Refused> refused_;                                          ///< Since there was no request last.
+  std::optional<Error> write_error_;                                      ///< The first since somebody was told.
+  boost::unordered_flat_map<NodeId, std::shared_ptr<FunctionRun>> runs_;  ///< Of functions that take a context.
+  std::deque<std::shared_ptr<SharedVerification>> verifications_;         ///< With executions that nobody has begun.
   float function_time_ = 0;    ///< Running average over all functions, in nanoseconds.
   std::size_t active_ = 0;     ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;       ///< Of these: outside the lock, working.

@@ -1,10 +1,20 @@
+#include <algorithm>
 #include <utility>
 
 #include "compute/engine.hpp"
 
 namespace deriva::detail {
+namespace {
 
-// One timer for all: it is armed for the first deadline, and may fire when the request it was armed for is over.
+Error out_of_time(const Address& address, const FunctionId& function) {
+  return Error(Errc::deadline_exceeded, "the time allowed for the function is over")
+      .with_address(address)
+      .with_function(function);
+}
+
+}  // namespace
+
+// One timer for all: it is armed for the first deadline or retry, and may fire when what it was armed for is over.
 
 void Engine::add_deadline(const Request& request) {
   if (!request.options.deadline) return;
@@ -12,31 +22,80 @@ void Engine::add_deadline(const Request& request) {
   if (entry == deadlines_.begin()) arm();
 }
 
+void Engine::add_deadline(const FunctionRun& run) {
+  if (!run.expires) return;
+  const auto [entry, is_new] = function_deadlines_.emplace(*run.expires, run.node);
+  if (entry == function_deadlines_.begin()) arm();
+}
+
 void Engine::remove_deadline(const Request& request) {
   if (!request.options.deadline) return;
   deadlines_.erase({*request.options.deadline, request.id});
-  if (deadlines_.empty()) scheduler_->disarm();  // The I/O executor has nothing to wait for.
+  disarm_if_idle();
+}
+
+void Engine::remove_deadline(const FunctionRun& run) {
+  if (!run.expires) return;
+  function_deadlines_.erase({*run.expires, run.node});
+  disarm_if_idle();
+}
+
+void Engine::disarm_if_idle() {
+  // The I/O executor is not to wait for nothing.
+  if (deadlines_.empty() && function_deadlines_.empty() && retries_.empty()) scheduler_->disarm();
 }
 
 void Engine::arm() {
   auto task = [engine = weak_from_this()] {
     if (const auto alive = engine.lock()) alive->expire();
   };
-  scheduler_->arm(deadlines_.begin()->first, std::move(task));
+  Clock::time_point first = Clock::time_point::max();
+  if (!deadlines_.empty()) first = deadlines_.begin()->first;
+  if (!function_deadlines_.empty()) first = std::min(first, function_deadlines_.begin()->first);
+  if (!retries_.empty()) first = std::min(first, retries_.begin()->first);
+  scheduler_->arm(first, std::move(task));
 }
 
 void Engine::exceed_deadline(Lock& lock, RequestId id) {
   give_up(lock, id, Error(Errc::deadline_exceeded, "the time allowed for the request is over"));
 }
 
-/// Ends the requests whose time is over.
+/// Ends the requests and functions whose time is over, and sees to the functions whose time has come.
 void Engine::expire() {
   Lock lock(mutex_);
-  const Clock::time_point now = Clock::now();
+  const Clock::time_point now = scheduler_->now();
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     exceed_deadline(lock, deadlines_.begin()->second);
   }
-  if (!deadlines_.empty() && !stopping_) arm();
+  expire_functions(lock, now);
+  if (stopping_) return;
+  wake();  // Whoever runs the first retry arms for the next.
+  if (!deadlines_.empty() || !function_deadlines_.empty() || (!retries_.empty() && !has_due_retry())) arm();
+}
+
+/// Coroutine functions have failed; plain ones are asked to stop, and have failed when they return.
+void Engine::expire_functions(Lock& lock, Clock::time_point now) {
+  std::vector<std::shared_ptr<FunctionRun>> expired;
+  while (!function_deadlines_.empty() && function_deadlines_.begin()->first <= now) {
+    const NodeId node = function_deadlines_.begin()->second;
+    function_deadlines_.erase(function_deadlines_.begin());
+    if (plan_.forgotten(node)) continue;
+    expired.push_back(runs_.at(node));
+    const ResolvedFunction& function = *expired.back()->function;
+    if (function.function.is_coroutine()) plan_.expire(node, out_of_time(plan_.address(node), function.id));
+  }
+  if (expired.empty()) return;
+  lock.unlock();
+  for (const std::shared_ptr<FunctionRun>& run : expired) run->stop.request_stop();
+  lock.lock();
+  stop_abandoned(lock);
+  deliver(lock);
+}
+
+/// A function that took longer than it may has failed, whatever it returned.
+void Engine::check_time(const Plan::Job& job, std::chrono::nanoseconds time, Result<Blob>& result) {
+  const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
+  if (timeout.count() > 0 && time > timeout) result = out_of_time(*job.address, job.function->id);
 }
 
 }  // namespace deriva::detail

@@ -7,6 +7,7 @@ namespace deriva::detail {
 /// Completes the requests that the plan has finished, or keeps them until they are written.
 void Engine::deliver(Lock& lock) {
   count_met();
+  if (plan_.has_resumed()) resume_functions(lock);
   if (!plan_.has_finished()) return;
   std::vector<Plan::Finished> finished;
   plan_.take_finished(finished);
@@ -51,10 +52,7 @@ void Engine::recycle(RequestPtr request) {
 
 /// The request leaves the table. Nothing: it waits until it is durable.
 std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
-  const auto entry = requests_.find(finished.request);
-  RequestPtr request = std::move(entry->second);
-  requests_.erase(entry);
-  remove_deadline(*request);
+  RequestPtr request = take_request(finished.request);
   request->depth = finished.depth;
   if (finished.failures) {
     request->outcome.failures = finished.failures->errors;
@@ -75,6 +73,7 @@ std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
 /// host is told how far it came.
 void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result) {
   request->over = true;
+  if (request->waiter) return end_wait(lock, *request, std::move(result));
   if (request->callbacks > 0) {
     request->held = std::move(result);
     return;
@@ -93,7 +92,7 @@ void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result
 /// Requires: the request is over.
 void Engine::complete(Request& request, Result<Blob> result) const {
   Outcome& outcome = request.outcome;
-  const std::uint64_t begun = outcome.computed + outcome.failed + outcome.running;
+  const std::uint64_t begun = outcome.computed + outcome.cut_off + outcome.failed + outcome.running;
   outcome.never_started = request.progress.planned > begun ? request.progress.planned - begun : 0;
   events_.request_finished(request, result);
   if (request.options.outcome != nullptr) *request.options.outcome = std::move(outcome);

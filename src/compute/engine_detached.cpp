@@ -15,8 +15,8 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
   if (run->job.flight.number != 0) run->begun = events_.function_started(run->job, run->ended > 0);
-  Scheduler::Call call{run->job.function->function, run->inputs,           run->params,
-                       *run->job.address,           run->stop.get_token(), events_.trace_of(run->job, run->owner)};
+  Scheduler::Call call{run->job.function->function, run->inputs,   run->params,  *run->job.address,
+                       run->stop.get_token(),       run->deadline, host_of(run), run->trace};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
     self->finish_coroutine(run, std::move(result));
   });
@@ -26,12 +26,12 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
   const Plan::Job& job = run->job;
   if (job.flight.number != 0) events_.function_finished(job, run->ended > 0, run->begun, run->inputs, result);
   if (!come_inside(job)) return;
-  if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  if (!result) result = attribute_to(*run, result.error());
   end_execution(*run, result);
   if (run->ended < run->executions) {
     start_coroutine(run);
   } else {
-    publish(*run, std::move(result));
+    publish(run, std::move(result));
   }
   go_outside();
 }
@@ -40,12 +40,19 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
 
 void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
   if (!come_inside(run->job)) return;
-  while (run->ended < run->executions) {
-    Result<Blob> result = call(run->job, run->params, run->inputs, run->ended > 0);
-    end_execution(*run, result);
-    if (run->ended == run->executions) publish(*run, std::move(result));
-  }
+  run_to_its_end(run);
   go_outside();
+}
+
+/// Runs a plain function on this thread, as often as it is to be executed.
+void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {
+  const FunctionRun* context = run->job.function->function.takes_context() ? run.get() : nullptr;
+  Result<Blob> result = Blob();
+  do {
+    result = call(run->job, run->params, run->inputs, context, run->ended > 0);
+    end_execution(*run, result);
+  } while (run->ended < run->executions);
+  publish(run, std::move(result));
 }
 
 // --- Both
@@ -63,23 +70,31 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
 }
 
 /// Publishes what a detached function returned to whoever waits for it.
-void Engine::publish(const DetachedRun& run, Result<Blob> result) {
-  const Plan::Job& job = run.job;
-  const std::chrono::nanoseconds compute_time = (Clock::now() - run.started) / run.executions;
+void Engine::publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
+  const Plan::Job& job = run->job;
+  const std::chrono::nanoseconds compute_time = (Clock::now() - run->started) / run->executions;
+  check_time(job, compute_time, result);
+  compare_with_known(job, run->known, result, run->verification);
   if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);
   Lock lock(mutex_);
-  settle_apart(lock, run.owner, job, std::move(result), compute_time, run.verification.get());
+  if (worth_retrying(job, result, run->attempts)) return retry_later(run);
+  settle_apart(lock, run->owner, job, std::move(result), compute_time, run->verification.get(), run->discovered);
 }
 
 /// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.
-bool Engine::come_inside(const Plan::Job& job) {
+bool Engine::come_inside() {
   const Lock lock(mutex_);
-  if (stopping_) {
-    events_.flight_finished(job, Error(Errc::cancelled));
-    return false;
-  }
+  if (stopping_) return false;
   ++inside_;
   return true;
+}
+
+/// The same for a function that has ended: if not, nothing else ends its flight.
+bool Engine::come_inside(const Plan::Job& job) {
+  if (come_inside()) return true;
+  const Lock lock(mutex_);
+  events_.flight_finished(job, Error(Errc::cancelled));
+  return false;
 }
 
 void Engine::go_outside() {

@@ -19,6 +19,8 @@ event::Reason reason_of(RunReason reason) {
       break;
     case RunReason::evicted:
       return event::Reason::evicted;
+    case RunReason::forced:
+      return event::Reason::forced;
   }
   return event::Reason::never_computed;
 }

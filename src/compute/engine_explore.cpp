@@ -95,7 +95,7 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
     Worker::Found& found = worker.found.emplace_back();
     if (expansion.id == none) continue;
     try {
-      look_up(worker, reader, expansion.id, found);
+      look_up(worker, reader, expansion, found);
     } catch (Failure& failure) {
       found.known = Worker::Known::error;
       worker.errors.push_back(std::move(failure.error));
@@ -104,11 +104,13 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
 }
 
 /// Inputs, function and params of a recipe; its value, if it is kept in memory alone.
-void Engine::look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Found& found) {
-  const StoreReader::Answer answer = reader.look_up(id);
+void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found) {
+  const StoreReader::Answer answer = reader.look_up(expansion.id);
   found.known = known(answer.known);
+  const bool forced = expansion.forced && answer.has_recipe && found.known == Worker::Known::stored;
+  if (forced) found.known = Worker::Known::recipe;
   if (found.known != Worker::Known::recipe) return;
-  found.reason = answer.evicted ? RunReason::evicted : RunReason::never_computed;
+  found.reason = forced ? RunReason::forced : answer.evicted ? RunReason::evicted : RunReason::never_computed;
   found.cost = static_cast<float>(answer.compute_time.count());
   found.first_input = worker.inputs.size();
   found.input_count = answer.inputs.size();
@@ -117,8 +119,8 @@ void Engine::look_up(Worker& worker, StoreReader& reader, StoreId id, Worker::Fo
   found.param_bytes = answer.params.size();
   worker.encoded_params.insert(worker.encoded_params.end(), answer.params.begin(), answer.params.end());
   found.function = function_of(worker, reader, answer.function);
-  if (options_.store_results || cache_.empty()) return;
-  if (std::optional<Blob> value = look_in_cache(reader.address(id), 0)) {
+  if (options_.store_results || forced || cache_.empty()) return;
+  if (std::optional<Blob> value = look_in_cache(reader.address(expansion.id), 0)) {
     found.has_value = true;
     worker.values.push_back(*std::move(value));
   }
@@ -175,6 +177,8 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
     plan_.set_stored(node, std::move(worker.values.front()));
     return worker.values.pop_front();
   }
+  const Error* failed = worker.expansions[index].forced ? nullptr : known_errors_.find(plan_.address(node));
+  if (failed != nullptr) return plan_.fail(node, *failed);
   if (owner) ++owner->progress.planned;
   if (events_.on()) events_.miss(event::Tier::store, plan_.owner(node), events_.now(), plan_.address(node));
   introduce(*found.function);

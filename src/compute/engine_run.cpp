@@ -40,6 +40,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   wake(will_be_long || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
   lock.unlock();
 
+  if (!worker.look_backs.empty()) look_back(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
   call_functions(worker);
@@ -54,6 +55,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
 /// Sets apart what does not run on this thread.
 void Engine::prepare(Worker& worker) {
   worker.ran.clear();
+  worker.look_backs.clear();
   for (const Plan::Job& job : worker.batch.jobs) {
     Worker::Ran& ran = worker.ran.emplace_back();
     const float average = plan_.average(job.function->number);
@@ -61,15 +63,18 @@ void Engine::prepare(Worker& worker) {
     ran.share = ran.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
     ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
+    if (worth_looking_back(job, average)) prepare_look_back(worker, job, average);
     const Function& function = job.function->function;
-    if (!function.is_coroutine() && !function.options().blocking) continue;
-    ran.detached = std::make_shared<DetachedRun>();
-    ran.detached->job = job;
-    ran.detached->executions = ran.executions;
-    ran.detached->owner = request_of(job.owner);
-    if (!function.is_coroutine()) continue;
-    coroutines_.emplace(job.node, ran.detached->stop);
-    plan_.set_stoppable(job.node);
+    ran.measured = ran.measured || function.options().timeout.count() > 0;
+    if (function.is_coroutine() || function.options().blocking) {
+      ran.detached = std::make_shared<DetachedRun>();
+      ran.detached->job = job;
+      ran.detached->executions = ran.executions;
+      ran.detached->owner = request_of(job.owner);
+    }
+    if (!function.takes_context()) continue;
+    ran.run = ran.detached ? ran.detached : std::make_shared<FunctionRun>();
+    begin_run(ran.run, job, owner_of(worker, job.owner));
   }
 }
 
@@ -130,6 +135,7 @@ void Engine::find_stored(Worker& worker) {
     for (std::size_t i = 0; i < worker.stored.size(); ++i) {
       const Plan::Missing& missing = worker.batch.missing[i];
       if (missing.id == none || (i > 0 && worker.batch.missing[i - 1].node == missing.node)) continue;
+      if (worker.ran[missing.job].result) continue;
       Result<std::optional<StoredBlob>> value = reader.value(missing.id);
       if (value) worker.stored[i] = *std::move(value);
     }
@@ -147,7 +153,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     const NodeId node = worker.batch.jobs[i].node;
     if (plan_.wanted(node)) continue;
     worker.ran[i].is_over = true;
-    coroutines_.erase(node);
+    end_run(node);
     const Error cancelled(Errc::cancelled);
     events_.flight_finished(worker.batch.jobs[i], cancelled);
     plan_.fail(node, cancelled);  // Nobody is told.
@@ -174,6 +180,7 @@ void Engine::call_functions(Worker& worker) {
     const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
     if (ran.detached) {
       ran.is_over = true;  // It goes its own way.
+      ran.detached->known = ran.known;
       ran.detached->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
       ran.detached->params = std::move(worker.params);
       start_detached(std::exchange(ran.detached, nullptr));
@@ -181,15 +188,17 @@ void Engine::call_functions(Worker& worker) {
     }
     const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();
     if (ran.executions == 1) {
-      ran.result.emplace(call(job, worker.params, own));
+      ran.result.emplace(call(job, worker.params, own, ran.run.get()));
     } else if (ran.share) {
       verify_shared(job, std::move(worker.params), own, ran);
     } else {
       verify_here(job, worker.params, own, ran);
     }
+    if (ran.known && ran.result && !ran.share) compare_with_known(job, ran.known, *ran.result, ran.verification);
     if (ran.measured) {
       worker.now = Clock::now();
       ran.compute_time = (worker.now - start) / ran.executions;
+      if (ran.result) check_time(job, ran.compute_time, *ran.result);
     }
     if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
       cache_.put(*job.address, **ran.result, ran.compute_time);
@@ -198,10 +207,16 @@ void Engine::call_functions(Worker& worker) {
 }
 
 /// `again`: another execution, to be compared.
-Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, bool again) const {
+Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                          const FunctionRun* run, bool again) const {
+  std::optional<Context> context;
+  if (run != nullptr) {
+    context.emplace(boost::asio::any_io_executor(), *job.address, run->stop.get_token(), run->deadline, nullptr,
+                    run->trace);
+  }
   const bool told = job.flight.number != 0;
   const Clock::time_point started = told ? events_.function_started(job, again) : Clock::time_point();
-  Result<Blob> result = call_guarded(job.function->function, inputs, params);
+  Result<Blob> result = call_guarded(job.function->function, inputs, params, context ? &*context : nullptr);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   if (told) events_.function_finished(job, again, started, inputs, result);
   return result;
@@ -215,7 +230,7 @@ void Engine::announce(Lock& lock, Worker& worker) {
     const Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];
     const RequestPtr& owner = owner_of(worker, job.owner);
-    if (!owner || !owner->options.on_computed || ran.is_over || !*ran.result) continue;
+    if (!owner || !owner->options.on_computed || ran.is_over || ran.cut_off || !*ran.result) continue;
     const RequestPtr kept = owner;
     announce(lock, kept, job, **ran.result, ran.compute_time, ran.executions > 1);
   }
@@ -227,8 +242,20 @@ void Engine::settle(Lock& lock, Worker& worker) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;
     const Plan::Job& job = worker.batch.jobs[i];
-    if (ran.detached) coroutines_.erase(job.node);  // Its inputs could not be read.
+    if (ran.run) {
+      end_run(job.node);
+      if (plan_.forgotten(job.node)) {  // Nobody is told.
+        ran.result.emplace(Error(Errc::cancelled));
+        ran.verification.reset();
+        ran.cut_off = false;
+      }
+    }
     if (ran.measured) observe(*job.function, ran.compute_time);
+    if (retry_later(worker, job, ran)) continue;
+    if (ran.cut_off) {
+      settle_cut_off(owner_of(worker, job.owner), job, ran);
+      continue;
+    }
     settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verification.get());
   }
   stop_abandoned(lock);
@@ -244,25 +271,32 @@ void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds 
 
 /// The same for a function that did not run in a batch of this thread's.
 void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                          std::chrono::nanoseconds compute_time, Verification* verification) {
+                          std::chrono::nanoseconds compute_time, Verification* verification,
+                          std::vector<Address> discovered) {
   if (result && owner && owner->options.on_computed) {
     announce(lock, owner, job, *result, compute_time, verification != nullptr);
   }
-  coroutines_.erase(job.node);
-  if (plan_.forgotten(job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
-  settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification);
+  end_run(job.node);
+  if (plan_.forgotten(job.node)) {
+    result = Error(Errc::cancelled, "nobody waited for the value any more");
+    verification = nullptr;  // It may have been stopped in one of its executions.
+  }
+  settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification,
+             std::move(discovered));
   stop_abandoned(lock);
   if (owner) report_progress(lock, owner);
   deliver(lock);
 }
 
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                        std::chrono::nanoseconds compute_time, Verification* verification) {
+                        std::chrono::nanoseconds compute_time, Verification* verification,
+                        std::vector<Address> discovered) {
   events_.flight_finished(job, result);
   if (verification != nullptr) events_.verified(job, verification->comparisons());
   if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {
     if (owner) ++owner->outcome.failed;
+    known_errors_.keep(*job.address, result.error());
     return plan_.fail(job.node, result.error());
   }
   if (owner) {
@@ -270,7 +304,9 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
     ++owner->progress.computed;
     if (verification != nullptr) ++owner->outcome.verified;
   }
-  keep_result(job, *result, compute_time);
+  // What a function asked for is not among its inputs: they do not tell its result.
+  const bool by_inputs = discovered.empty() && to_be_indexed(job, compute_time);
+  keep_result(job, *result, compute_time, by_inputs, std::move(discovered));
   plan_.complete(job.node, std::move(*result));
 }
 

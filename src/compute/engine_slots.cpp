@@ -7,8 +7,6 @@
 namespace deriva::detail {
 namespace {
 
-/// How long a drain keeps a thread of the I/O executor before the host's own handlers get their turn.
-constexpr std::chrono::milliseconds drain_time{1};
 /// Nodes that are freed between two other pieces of work.
 constexpr std::size_t sweep_slice = 4'096;
 
@@ -45,7 +43,7 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
   start(id, address, std::move(options), Completion<Blob>::Ptr(&blocked));
   Lock lock(mutex_);
   const auto check_deadline = [&] {
-    if (!deadline || slot.result || Clock::now() < *deadline) return;
+    if (!deadline || slot.result || scheduler_->now() < *deadline) return;
     deadline.reset();
     exceed_deadline(lock, id);
   };
@@ -55,13 +53,26 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
       while (!slot.result && !stopping_ && step(lock, *worker)) check_deadline();
       leave(std::move(worker));
     } else {
-      ++blocked_;
-      deadline ? static_cast<void>(changed_.wait_until(lock, *deadline)) : changed_.wait(lock);
-      --blocked_;
+      if (!run_here(lock)) {
+        std::optional<Clock::time_point> until = deadline;
+        if (!retries_.empty()) until = std::min(until.value_or(Clock::time_point::max()), retries_.begin()->first);
+        ++blocked_;
+        until ? static_cast<void>(changed_.wait_until(lock, *until)) : changed_.wait(lock);
+        --blocked_;
+      }
       check_deadline();
     }
   }
   return std::move(*slot.result);
+}
+
+/// Runs something of what the scheduler was given, if nobody else does.
+bool Engine::run_here(Lock& lock) {
+  if (!scheduler_->runs_here()) return false;
+  lock.unlock();
+  const bool ran = scheduler_->run_one();
+  lock.lock();
+  return ran;
 }
 
 bool Engine::to_write() const {
@@ -70,16 +81,18 @@ bool Engine::to_write() const {
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return plan_.has_expansions() || plan_.has_orphans() || to_write() || !verifications_.empty() ||
-         (plan_.has_ready() && !lagging());
+  return plan_.has_expansions() || plan_.can_check_waits() || plan_.has_orphans() || to_write() ||
+         !verifications_.empty() || has_due_retry() || (plan_.has_ready() && !lagging());
 }
 
 /// Sees to it that as many threads work as there is work for, of which so many ready nodes.
 void Engine::wake(std::size_t ready) {
   if (stopping_) return;
   if (lagging()) ready = 0;
-  const std::size_t waiting = ready + (plan_.has_expansions() ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) +
-                              (to_write() ? 1U : 0U) + (verifications_.empty() ? 0U : verifications_.front()->unbegun);
+  const bool to_plan = plan_.has_expansions() || plan_.can_check_waits();
+  const std::size_t waiting = ready + (to_plan ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) + (to_write() ? 1U : 0U) +
+                              (has_due_retry() ? 1U : 0U) +
+                              (verifications_.empty() ? 0U : verifications_.front()->unbegun);
   const std::size_t wanted = std::min(options_.concurrency, busy_ + waiting);
   while (active_ + posted_ < wanted) {
     ++posted_;
@@ -116,7 +129,7 @@ void Engine::drain() {
   if (stopping_ || active_ >= options_.concurrency) return;
   std::unique_ptr<Worker> worker = enter();
   worker->now = Clock::now();
-  const Clock::time_point end = worker->now + drain_time;
+  const Clock::time_point end = worker->now + scheduler_->turn();
   for (std::uint32_t steps = 1; !stopping_ && step(lock, *worker); ++steps) {
     if (steps % 16 == 0) worker->now = Clock::now();
     if (worker->now >= end) break;
@@ -134,9 +147,9 @@ bool Engine::step(Lock& lock, Worker& worker) {
     plan_.sweep(sweep_slice);
     stop_abandoned(lock);
   }
-  if (help_verify(lock, worker)) return true;
+  if (help_verify(lock, worker) || retry(lock)) return true;
   // Exploring comes first: what is missing shows before anything is computed, and the total is known early.
-  if (expand(lock, worker) || (!lagging() && run(lock, worker)) || swept) return true;
+  if (expand(lock, worker) || check_waits(lock) || (!lagging() && run(lock, worker)) || swept) return true;
   return write_results(lock);
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compute/comparison.hpp"
 #include "compute/engine.hpp"
 
 namespace deriva::detail {
@@ -9,8 +10,26 @@ namespace deriva::detail {
 void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                          Worker::Ran& ran) const {
   ran.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
-  for (std::uint32_t i = 0; i < ran.executions; ++i) ran.verification->add(call(job, params, inputs, i > 0));
+  for (std::uint32_t i = 0; i < ran.executions; ++i) {
+    ran.verification->add(call(job, params, inputs, ran.run.get(), i > 0));
+  }
   ran.result.emplace(ran.verification->result());
+}
+
+/// Compares what a function returned with a result that is stored. Without the lock.
+void Engine::compare_with_known(const Plan::Job& job, const KnownResultPtr& known, Result<Blob>& result,
+                                std::unique_ptr<Verification>& verification) const {
+  if (!known || (!result && result.error().code() == Errc::not_deterministic)) return;
+  if (!result && result.error().error_class() == ErrorClass::transient) return;
+  Result<Comparison> comparison = compare_with_stored(store_, known->recipe, known->record, result, verify_seed_);
+  if (!comparison) {
+    result = comparison.error();
+    return;
+  }
+  comparison->address = *job.address;
+  if (!comparison->agrees()) result = violation(*comparison, job.function->id);
+  if (!verification) verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
+  verification->comparisons().push_back(*std::move(comparison));
 }
 
 /// Offers the executions to idle threads, and begins itself what nobody else has begun. If another thread is still at
@@ -20,7 +39,9 @@ void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> 
   shared->job = job;
   shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
   shared->params = std::move(params);
+  shared->run = ran.run;
   shared->unbegun = ran.executions;
+  shared->known = ran.known;
   Lock lock(mutex_);
   shared->owner = request_of(job.owner);
   verifications_.push_back(shared);
@@ -31,8 +52,9 @@ void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> 
     return;
   }
   lock.unlock();
-  ran.verification = judge(*shared);
-  ran.result.emplace(ran.verification->result());
+  ran.result.emplace(Blob());
+  ran.verification = judge(*shared, *ran.result);
+  std::move(shared->inputs.begin(), shared->inputs.end(), inputs.begin());  // It may run again.
 }
 
 /// One execution of a function that another thread verifies.
@@ -43,13 +65,18 @@ bool Engine::help_verify(Lock& lock, Worker& worker) {
   execute_shared(lock, *shared);
   if (shared->running == 0 && shared->unbegun == 0) {
     lock.unlock();
-    const std::unique_ptr<Verification> verification = judge(*shared);
-    const Result<Blob> result = verification->result();
+    Result<Blob> result = Blob();
+    const std::unique_ptr<Verification> verification = judge(*shared, result);
+    check_time(shared->job, shared->compute_time, result);
     worker.now = Clock::now();
     lock.lock();
     --busy_;
     observe(*shared->job.function, shared->compute_time);
-    settle_apart(lock, shared->owner, shared->job, result, shared->compute_time, verification.get());
+    if (worth_retrying(shared->job, result, 1)) {
+      retry_later(*shared);
+      return true;
+    }
+    settle_apart(lock, shared->owner, shared->job, std::move(result), shared->compute_time, verification.get());
   } else {
     --busy_;
   }
@@ -64,7 +91,7 @@ void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
   }
   lock.unlock();
   const Clock::time_point start = Clock::now();
-  Result<Blob> result = call(shared.job, shared.params, shared.inputs, again);
+  Result<Blob> result = call(shared.job, shared.params, shared.inputs, shared.run.get(), again);
   const Clock::duration time = Clock::now() - start;
   lock.lock();
   --shared.running;
@@ -72,9 +99,11 @@ void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
   shared.compute_time = time;
 }
 
-std::unique_ptr<Verification> Engine::judge(SharedVerification& shared) const {
+std::unique_ptr<Verification> Engine::judge(SharedVerification& shared, Result<Blob>& result) const {
   auto verification = std::make_unique<Verification>(*shared.job.address, shared.job.function->id, verify_seed_);
-  for (Result<Blob>& result : shared.ended) verification->add(std::move(result));
+  for (Result<Blob>& execution : shared.ended) verification->add(std::move(execution));
+  result = verification->result();
+  compare_with_known(shared.job, shared.known, result, verification);
   return verification;
 }
 

@@ -25,11 +25,13 @@ bool Engine::lagging() const {
 
 /// Puts the result with those to be written. Until it is, its node is kept: whoever asks meanwhile finds the value
 /// there.
-void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time) {
+void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
+                         std::vector<Address> discovered) {
   if (!options_.store_results) return;
   plan_.pin(job.node);
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
-  unwritten_.results.push_back({*job.address, value, compute_time, now});
+  unwritten_.results.push_back(
+      {*job.address, value, compute_time, now, {.by_inputs = by_inputs, .discovered = std::move(discovered)}});
   unwritten_.nodes.push_back(job.node);
   unwritten_.bytes += value.size();
 }
@@ -103,7 +105,10 @@ Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& resul
 
 /// The batch is in the store, or could not be written.
 void Engine::end_batch(Lock& lock, const Result<void>& put) {
-  for (const NodeId node : being_written_.nodes) plan_.unpin(node);
+  for (const NodeId node : being_written_.nodes) {
+    if (!digests_.empty()) digests_.erase(node);  // From now on the store knows.
+    plan_.unpin(node);
+  }
   being_written_.results.clear();
   being_written_.nodes.clear();
   being_written_.comparisons.clear();

@@ -6,6 +6,8 @@ std::string_view to_string(RunReason reason) noexcept {
   switch (reason) {
     case RunReason::never_computed:
       return "never computed";
+    case RunReason::forced:
+      return "forced";
     case RunReason::evicted:
       return "evicted";
   }

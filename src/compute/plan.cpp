@@ -25,7 +25,8 @@ void Plan::add_request(const Wish& wish) {
   request.open = true;
   request.members = 1;
   auto address_of = [&](StoreId) { return wish.address; };
-  const NodeId node = intern(wish.target, slot, address_of);
+  const NodeId node =
+      intern(wish.target, wish.waiter == none ? slot : nodes_[wish.waiter].owner, address_of, wish.recompute);
   raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
   Node& n = nodes_[node];
   ++n.interest;
@@ -35,6 +36,9 @@ void Plan::add_request(const Wish& wish) {
     finish_requests(node, nullptr);
   } else if (n.poisoned && !wish.keep_going) {
     finish_requests(node, poisoned_.at(node), true);
+  } else if (wish.waiter != none) {
+    request.waiter = wish.waiter;
+    begin_wait(slot);
   }
 }
 
@@ -46,6 +50,7 @@ bool Plan::drop_request(RequestId request) {
   std::uint32_t* link = &nodes_[node].first_request;
   while (*link != slot) link = &requests_[*link].next_on_target;
   *link = requests_[slot].next_on_target;
+  if (requests_[slot].waiter != none) end_wait(requests_[slot].waiter, slot);
   leave_request(slot);
   release(node);
   shrink_if_empty();
@@ -76,6 +81,7 @@ void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_i
     } else {
       finished_.push_back({request.id, failures, std::nullopt, nodes_[node].depth});
       if (!failures && nodes_[node].has_value) finished_.back().value = nodes_[node].value;
+      if (request.waiter != none) end_wait(request.waiter, slot);
       leave_request(slot);
       if (!failures || only_impatient) release(node);  // A failed node is freed as a whole.
     }
@@ -130,8 +136,13 @@ void Plan::next_turn(Turn turn, std::uint32_t request, bool has_more) {
 
 // --- Expansion
 
-NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of) {
+NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
+  const bool forced = recompute != Recompute::nothing;
+  if (entry != none && forced && nodes_[entry].state == State::available) {
+    const bool is_done = nodes_[entry].forced && nodes_[entry].owner == request;
+    if (!is_done) forget(entry);  // Whoever has it keeps it.
+  }
   if (entry != none) {
     meet(entry, request);
     return entry;
@@ -144,6 +155,8 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   n.id = id;
   n.owner = request;
   n.state = State::unexpanded;
+  n.forced = forced;
+  n.forces_inputs = recompute == Recompute::everything;
   Request& owner = requests_[request];
   ++owner.members;
   if (owner.unexpanded == none) join_turn(to_expand, request);
@@ -200,7 +213,8 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
         free(node);
       } else {
         n.state = State::expanding;
-        out.push_back({node, n.id});
+        ++expanding_;
+        out.push_back({node, n.id, n.forced});
       }
     }
     next_turn(to_expand, slot, request.unexpanded != none);
@@ -210,6 +224,7 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
 void Plan::retry(NodeId node) {
   Node& n = nodes_[node];
   n.state = State::unexpanded;
+  --expanding_;
   Request& owner = requests_[n.owner];
   if (owner.unexpanded == none) join_turn(to_expand, n.owner);
   n.next = std::exchange(owner.unexpanded, node);
@@ -217,6 +232,7 @@ void Plan::retry(NodeId node) {
 }
 
 void Plan::set_stored(NodeId node, std::optional<Blob> value) {
+  --expanding_;
   if (nodes_[node].interest == 0) {
     free(node);
   } else {
@@ -227,6 +243,7 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value) {
 }
 
 void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of) {
+  --expanding_;
   Node& n = nodes_[node];
   if (n.interest == 0) {
     free(node);
@@ -245,8 +262,9 @@ void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(Store
   n.work.path += n.work.cost;
   n.work.edge_count = static_cast<std::uint32_t>(found.inputs.size());
   if (n.work.edge_count > 0) n.work.first_edge = edges_.take(n.work.edge_count);
+  const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
-    const NodeId input = intern(found.inputs[i], n.owner, address_of);
+    const NodeId input = intern(found.inputs[i], n.owner, address_of, below);
     link(n.work.first_edge + i, input, node);
   }
   if (n.work.pending == 0) make_ready(node);

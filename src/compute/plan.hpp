@@ -59,6 +59,8 @@ class Plan {
     double verify_rate = 0;
     Priority priority = Priority::normal;
     bool keep_going = false;
+    Recompute recompute = Recompute::nothing;
+    NodeId waiter = none;  ///< A running node whose function waits for the target; it is wanted as that node is.
   };
   /// Adds a request. Requires: a new id.
   void add_request(const Wish& wish);
@@ -79,7 +81,8 @@ class Plan {
 
   struct Expansion {
     NodeId node;
-    StoreId id;  ///< `none`: the store's graph has it no more.
+    StoreId id;   ///< `none`: the store's graph has it no more.
+    bool forced;  ///< To be answered by `set_recipe` even if its result is stored.
   };
   /// Moves up to `most` nodes to `expanding` and appends them to `out`; each must be answered by one of the next.
   void take_expansions(std::size_t most, std::vector<Expansion>& out);
@@ -157,6 +160,14 @@ class Plan {
   ///
   /// Returns how long they will take, as far as it is known.
   float take_ready(std::size_t most, float nanoseconds, Batch& batch);
+  /// Under the plan's numbering; `none` if it has none.
+  [[nodiscard]] StoreId store_id(NodeId node) const { return nodes_[node].forgotten ? none : nodes_[node].id; }
+  struct Input {
+    NodeId node;
+    StoreId id;
+  };
+  /// Appends the inputs of a running node, in order.
+  void append_inputs(NodeId node, std::vector<Input>& out);
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
   void complete(NodeId node, Blob value);
@@ -166,6 +177,25 @@ class Plan {
   void set_stoppable(NodeId node) { nodes_[node].stoppable = true; }
   [[nodiscard]] bool has_abandoned() const noexcept { return !abandoned_.empty(); }
   std::vector<NodeId> take_abandoned() { return std::exchange(abandoned_, {}); }
+
+  /// Fails a running node that can be asked to stop at once: as `fail`, except that it is forgotten and still to be
+  /// answered.
+  void expire(NodeId node, const Error& error);
+
+  // --- Functions that wait, of running nodes; they have no places meanwhile
+
+  /// Whether the function may go on: it still waits for something else, or has its places again.
+  [[nodiscard]] bool may_go_on(NodeId node) const { return !nodes_[node].waits_for_place; }
+  /// Those that may go on since the last call, and could not before.
+  std::vector<NodeId> take_resumed() { return std::exchange(resumed_, {}); }
+  [[nodiscard]] bool has_resumed() const noexcept { return !resumed_.empty(); }
+  /// Whether there are waits that were not checked, and nothing is left to explore that might close a cycle.
+  [[nodiscard]] bool can_check_waits() const noexcept {
+    return !unchecked_waits_.empty() && expansions_ == 0 && expanding_ == 0;
+  }
+  /// Ends new waits for what depends on who waits: their requests fail with `Errc::cycle`.
+  /// Complexity: for each, twice the nodes below what is waited for, or above who waits, whichever are fewer.
+  void check_waits();
 
   /// Keeps a node that is expanding, running or pinned beyond its answer.
   void pin(NodeId node) { ++nodes_[node].interest; }
@@ -210,6 +240,7 @@ class Plan {
   struct Request {
     RequestId id = 0;
     NodeId target = none;
+    NodeId waiter = none;  ///< Whose function waits for it, if it is not a host's.
     std::uint32_t next_on_target = none;
     std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
     NodeId unexpanded = none;    ///< The stack of those, linked by `next`.
@@ -237,7 +268,7 @@ class Plan {
   };
 
   // plan.cpp: requests, expansion
-  NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of);
+  NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute);
   void meet(NodeId node, std::uint32_t request);
   void set_priority(std::uint32_t request, Priority priority);
   void raise(NodeId node, float rate, bool keep_going);
@@ -267,6 +298,14 @@ class Plan {
     float path;
   };
 
+  // plan_wait.cpp: functions that wait
+  void begin_wait(std::uint32_t request);
+  void end_wait(NodeId node, std::uint32_t request);
+  void forget_waits(NodeId node);
+  bool go_on(NodeId node);
+  std::vector<NodeId> find_cycle(const Request& wait);
+  void fail_wait(std::uint32_t request, std::span<const NodeId> cycle);
+
   // plan_drop.cpp: failing, dropping
   struct Failing {
     NodeId node;
@@ -274,6 +313,7 @@ class Plan {
   };
   void fail_all();
   void fail_one(const Failing& failing);
+  void tell_failure(NodeId node, const FailuresPtr& failures);
   void poison(NodeId node, const FailuresPtr& failures);
   void release(NodeId node);
   void release_inputs(NodeId node);
@@ -299,6 +339,7 @@ class Plan {
   std::array<std::array<Turns, priorities>, 2> turns_;
   std::uint32_t picks_ = 0;
   std::size_t expansions_ = 0;
+  std::size_t expanding_ = 0;
   std::size_t ready_ = 0;
   std::size_t dropped_ = 0;    ///< Nodes that are kept by a queue alone.
   std::vector<NodeId> fresh_;  ///< Made ready by `complete`, and in no queue yet.
@@ -308,6 +349,9 @@ class Plan {
   std::vector<Failing> failing_;
   std::vector<Finished> finished_;
   std::vector<NodeId> abandoned_;
+  boost::unordered_flat_map<NodeId, std::vector<std::uint32_t>> waits_;  ///< Requests of functions, by who waits.
+  std::vector<RequestId> unchecked_waits_;
+  std::vector<NodeId> resumed_;
   std::vector<Joined> joined_;
   std::vector<RequestId> reused_;
 };

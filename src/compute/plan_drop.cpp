@@ -7,6 +7,8 @@ namespace deriva::detail {
 // --- Failing
 
 void Plan::fail(NodeId node, const Error& error) {
+  if (nodes_[node].state == State::expanding) --expanding_;
+  if (nodes_[node].state == State::running) forget_waits(node);
   give_places_back(node);
   failing_.push_back({node, make_failure(error)});
   fail_all();
@@ -22,23 +24,34 @@ void Plan::fail_all() {
 }
 
 void Plan::fail_one(const Failing& failing) {
-  Node& n = nodes_[failing.node];
-  if (n.state == State::gone) return;  // Reached over two edges.
-  finish_requests(failing.node, failing.failures);
-  for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
+  if (nodes_[failing.node].state == State::gone) return;  // Reached over two edges.
+  tell_failure(failing.node, failing.failures);
+  release_inputs(failing.node);
+  free(failing.node);
+}
+
+/// Finishes the requests for a node that fails, and passes the failure on to what depends on it.
+void Plan::tell_failure(NodeId node, const FailuresPtr& failures) {
+  finish_requests(node, failures);
+  for (std::uint32_t edge = std::exchange(nodes_[node].first_dependent, none); edge != none;) {
     Edge& told = edges_[edge];
     edge = told.next;
     told.input = none;
     Node& dependent = nodes_[told.dependent];
     if (!dependent.keep_going) {
-      failing_.push_back({told.dependent, failing.failures});
+      failing_.push_back({told.dependent, failures});
       continue;
     }
-    poison(told.dependent, failing.failures);
+    poison(told.dependent, failures);
     if (--dependent.work.pending == 0) failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
   }
-  release_inputs(failing.node);
-  free(failing.node);
+}
+
+void Plan::expire(NodeId node, const Error& error) {
+  forget(node);
+  tell_failure(node, make_failure(error));
+  nodes_[node].interest = 0;
+  fail_all();
 }
 
 /// Below this node, which keeps going, something failed: those above that do not keep going are told at once.
@@ -179,7 +192,7 @@ void Plan::free(NodeId node) {
   n.interest = 0;
   n.depth = 0;
   n.first_request = none;
-  n.stoppable = n.forgotten = n.keep_going = n.poisoned = false;
+  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.waits_for_place = false;
   nodes_.give_back(node);
 }
 

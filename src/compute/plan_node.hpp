@@ -26,7 +26,7 @@ struct PlanNode {
   struct Work {
     std::uint32_t first_edge = none;  ///< To its inputs.
     std::uint32_t edge_count = 0;
-    std::uint32_t pending = 0;  ///< Of these: not available.
+    std::uint32_t pending = 0;  ///< Of these: not available. While it runs: what its function waits for.
     std::uint32_t params = none;
     std::uint32_t function = 0;
     float verify_rate = 0;
@@ -69,7 +69,10 @@ struct PlanNode {
   bool stoppable : 1 = false;
   bool forgotten : 1 = false;  ///< Its id names another node, or none.
   bool keep_going : 1 = false;
-  bool poisoned : 1 = false;  ///< An input failed; it waits for the others, and fails.
+  bool forced : 1 = false;           ///< To be computed even if it is stored;
+  bool forces_inputs : 1 = false;    ///< what is below it, too.
+  bool poisoned : 1 = false;         ///< An input failed; it waits for the others, and fails.
+  bool waits_for_place : 1 = false;  ///< A running one that has waited, and goes on when it has its places back.
 };
 static_assert(sizeof(PlanNode) == 64);
 

@@ -29,7 +29,11 @@ bool Plan::take_places(NodeId node) {
   const std::array<std::uint32_t, 2> limits = functions_[n.work.function].limits;
   for (const std::uint32_t limit : limits) {
     if (limit == Place::unlimited || limits_[limit].taken < limits_[limit].places) continue;
-    limits_[limit].waiting.push(nodes_, node);
+    if (n.state == State::running) {  // What has begun comes first.
+      limits_[limit].waiting.push_front(nodes_, node);
+    } else {
+      limits_[limit].waiting.push(nodes_, node);
+    }
     return false;
   }
   for (const std::uint32_t limit : limits) {
@@ -50,6 +54,10 @@ void Plan::give_places_back(NodeId node) {
     --limit.taken;
     while (!limit.waiting.empty()) {
       const NodeId next = limit.waiting.pop(nodes_);
+      if (nodes_[next].state == State::running) {
+        if (go_on(next)) break;
+        continue;
+      }
       if (discard_unwanted(next)) continue;
       push_ready(next);
       break;
@@ -177,12 +185,21 @@ void Plan::add_job(NodeId node, Batch& batch) {
   }
 }
 
+void Plan::append_inputs(NodeId node, std::vector<Input>& out) {
+  const PlanNode::Work& work = nodes_[node].work;
+  for (std::uint32_t i = 0; i < work.edge_count; ++i) {
+    const NodeId input = edges_[work.first_edge + i].input;
+    out.push_back({input, store_id(input)});
+  }
+}
+
 void Plan::keep(NodeId input, Blob value) {
   Node& n = nodes_[input];
   if (n.state == State::available && !n.has_value) n.set_value(std::move(value));
 }
 
 void Plan::complete(NodeId node, Blob value) {
+  forget_waits(node);
   give_places_back(node);
   release_inputs(node);
   ++nodes_[node].depth;

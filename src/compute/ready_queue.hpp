@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "compute/plan_node.hpp"
 #include "compute/slab.hpp"
@@ -22,11 +23,26 @@ struct NodeQueue {
     (first == none ? first : nodes[last].next) = node;
     last = node;
   }
+  void push_front(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
+    nodes[node].next = first;
+    if (first == none) last = node;
+    first = node;
+  }
   /// Requires: not empty.
   std::uint32_t pop(Slab<PlanNode>& nodes) noexcept {
     const std::uint32_t node = first;
     first = nodes[node].next;
     return node;
+  }
+  /// If it is there. Complexity: linear.
+  void remove(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
+    std::uint32_t before = none;
+    for (std::uint32_t at = first; at != none; before = std::exchange(at, nodes[at].next)) {
+      if (at != node) continue;
+      (before == none ? first : nodes[before].next) = nodes[node].next;
+      if (last == node) last = before;
+      return;
+    }
   }
 };
 

@@ -30,9 +30,11 @@ Result<Obstacle> read_computation(const Store& store, const Address& address, St
 Result<Blob> execute(const Function& function, const StoredComputation& computation) {
   if (!function.is_coroutine()) return call_guarded(function, computation.inputs, computation.recipe.params);
   Result<Blob> result = Error(Errc::function_failed, "the coroutine ended without a result");
-  make_inline_scheduler()->spawn(
-      {function, computation.inputs, computation.recipe.params, computation.address, std::stop_token()},
-      [&result](Result<Blob> returned) { result = std::move(returned); });
+  const std::unique_ptr<Scheduler> scheduler = make_inline_scheduler();
+  Scheduler::Call call{function, computation.inputs, computation.recipe.params, computation.address, std::stop_token()};
+  scheduler->spawn(std::move(call), [&result](Result<Blob> returned) { result = std::move(returned); });
+  while (scheduler->run_one()) {
+  }
   return result;
 }
 

@@ -14,12 +14,15 @@
 
 namespace deriva::detail {
 
+struct FunctionRun;
+
 /// A request that an engine works for.
 struct Request {
   RequestId id = 0;
   Address target;
   MaterializeOptions options;
   Completion<Blob>::Ptr completion;
+  std::shared_ptr<FunctionRun> waiter;  ///< The function that waits for it; null: a host's.
   Progress progress;
   Progress told;  ///< By the last call.
   Outcome outcome;

@@ -13,6 +13,7 @@
 #include <deriva/compute/context.hpp>
 
 #include "compute/boundary.hpp"
+#include "compute/spawn.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -21,7 +22,7 @@ namespace asio = boost::asio;
 
 /// Owns what the function's coroutine refers to.
 asio::awaitable<Result<Blob>> run_coroutine(asio::any_io_executor io, Scheduler::Call call) {
-  Context context(std::move(io), call.address, std::move(call.stop), call.trace);
+  Context context(std::move(io), call.address, std::move(call.stop), call.deadline, std::move(call.host), call.trace);
   std::exception_ptr thrown;
   try {
     co_return co_await call.function.call(std::move(call.inputs), std::move(call.params), context);
@@ -31,14 +32,21 @@ asio::awaitable<Result<Blob>> run_coroutine(asio::any_io_executor io, Scheduler:
   co_return error_of(thrown);
 }
 
-void spawn_on(const asio::any_io_executor& io, Scheduler::Call call, Scheduler::Done done) {
-  auto coroutine = run_coroutine(io, std::move(call));
-  // What the coroutine itself throws is an allocation that failed; a function's exceptions are caught inside.
-  auto handler = [done = std::move(done)](const std::exception_ptr& thrown, Result<Blob> result) {
-    done(thrown ? Result<Blob>(error_of(thrown)) : std::move(result));
-  };
-  asio::co_spawn(io, std::move(coroutine), std::move(handler));
-}
+/// A timer that runs the task of its last `arm`.
+class OneTimer {
+ public:
+  void arm(const asio::any_io_executor& io, std::chrono::steady_clock::time_point when, std::function<void()> task) {
+    if (!timer_) timer_.emplace(io);
+    timer_->expires_at(when);
+    timer_->async_wait([task = std::move(task)](const boost::system::error_code& cancelled) {
+      if (!cancelled) task();
+    });
+  }
+  void disarm() { timer_.reset(); }
+
+ private:
+  std::optional<asio::steady_timer> timer_;
+};
 
 class AsioScheduler final : public Scheduler {
  public:
@@ -47,25 +55,21 @@ class AsioScheduler final : public Scheduler {
   void post(std::function<void()> task) override { asio::post(io_, std::move(task)); }
   void spawn(Call call, Done done) override { spawn_on(io_, std::move(call), std::move(done)); }
   void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
-    if (!timer_) timer_.emplace(io_);
-    timer_->expires_at(when);
-    timer_->async_wait([task = std::move(task)](const boost::system::error_code& cancelled) {
-      if (!cancelled) task();
-    });
+    timer_.arm(io_, when, std::move(task));
   }
-  void disarm() override { timer_.reset(); }
+  void disarm() override { timer_.disarm(); }
   void post_blocking(std::function<void()> task) override {
     std::call_once(first_blocking_, [this] { threads_.emplace(blocking_tasks_); });
     asio::post(*threads_, std::move(task));
   }
-  void join_blocking() override {
+  void join() override {
     if (threads_) threads_->join();
   }
 
  private:
   asio::any_io_executor io_;
   const std::size_t blocking_tasks_;
-  std::optional<asio::steady_timer> timer_;
+  OneTimer timer_;
   std::once_flag first_blocking_;
   std::optional<asio::thread_pool> threads_;  ///< Of blocking tasks, made with the first.
 };
@@ -73,18 +77,38 @@ class AsioScheduler final : public Scheduler {
 class InlineScheduler final : public Scheduler {
  public:
   void post(std::function<void()>) override {}
-  void arm(std::chrono::steady_clock::time_point, std::function<void()>) override {}
-  void disarm() override {}
-  void post_blocking(std::function<void()> task) override { task(); }
-  void join_blocking() override {}
-  void spawn(Call call, Done done) override {
-    asio::io_context context(1);
-    spawn_on(context.get_executor(), std::move(call), std::move(done));
-    context.run();
+  void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
+    timer_.arm(context_->get_executor(), when, std::move(task));
   }
+  void disarm() override { timer_.disarm(); }
+  void post_blocking(std::function<void()> task) override { task(); }
+  void spawn(Call call, Done done) override { spawn_on(context_->get_executor(), std::move(call), std::move(done)); }
+  bool runs_here() const override { return true; }
+  bool run_one() override {
+    context_->restart();
+    return context_->run_one() > 0;
+  }
+  /// What is suspended holds on to the engine, and so to this.
+  void join() override {
+    timer_.disarm();
+    context_.reset();
+  }
+
+ private:
+  std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
+  OneTimer timer_;
 };
 
 }  // namespace
+
+void spawn_on(const asio::any_io_executor& io, Scheduler::Call call, Scheduler::Done done) {
+  auto coroutine = run_coroutine(io, std::move(call));
+  // What the coroutine itself throws is an allocation that failed; a function's exceptions are caught inside.
+  auto handler = [done = std::move(done)](const std::exception_ptr& thrown, Result<Blob> result) {
+    done(thrown ? Result<Blob>(error_of(thrown)) : std::move(result));
+  };
+  asio::co_spawn(io, std::move(coroutine), std::move(handler));
+}
 
 std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io, std::size_t blocking_tasks) {
   return std::make_unique<AsioScheduler>(std::move(io), blocking_tasks);

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,6 +14,8 @@
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/params.hpp>
+
+#include "compute/function_host.hpp"
 
 namespace deriva::detail {
 
@@ -32,10 +36,20 @@ class Scheduler {
   /// Forgets the task of `arm`, unless it is about to run.
   virtual void disarm() = 0;
 
+  /// The time that deadlines are measured by.
+  [[nodiscard]] virtual std::chrono::steady_clock::time_point now() const { return std::chrono::steady_clock::now(); }
+  /// How long a task of `post` may keep its thread, about, before others get their turn.
+  [[nodiscard]] virtual std::chrono::nanoseconds turn() const { return std::chrono::milliseconds(1); }
+
+  /// Whether nobody but the callers of `run_one` runs what it is given.
+  [[nodiscard]] virtual bool runs_here() const { return false; }
+  /// Runs some of it, or waits for it. False: there is nothing to wait for.
+  virtual bool run_one() { return false; }
+
   /// Runs a task that may block, soon, on a thread of its own. Requires: not more at a time than it was made for.
   virtual void post_blocking(std::function<void()> task) = 0;
-  /// Waits until those tasks are done and gone. None may follow.
-  virtual void join_blocking() = 0;
+  /// Waits until those tasks are done and gone, and lets go of what nobody else will run. Nothing may follow.
+  virtual void join() = 0;
 
   struct Call {
     Function function;
@@ -43,6 +57,8 @@ class Scheduler {
     Params params;
     Address address;
     std::stop_token stop;
+    std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
+    std::shared_ptr<FunctionHost> host = nullptr;
     TraceContext trace{};
   };
   using Done = std::function<void(Result<Blob>)>;
@@ -54,7 +70,7 @@ class Scheduler {
 /// On an I/O executor of the host.
 [[nodiscard]] std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io,
                                                              std::size_t blocking_tasks);
-/// On the calling thread alone: posts nothing, at no time; `spawn` returns after `done`.
+/// On the threads that call `run_one` alone, one at a time: posts nothing.
 [[nodiscard]] std::unique_ptr<Scheduler> make_inline_scheduler();
 
 }  // namespace deriva::detail

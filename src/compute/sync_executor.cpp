@@ -9,6 +9,7 @@ namespace {
 
 ExecutorOptions for_one_thread(ExecutorOptions options) {
   options.concurrency = 1;
+  options.coroutine_concurrency = 1;
   return options;
 }
 

@@ -9,15 +9,20 @@
 namespace deriva::detail {
 
 void Verification::add(Result<Blob> execution) {
+  const bool passes = !execution && execution.error().error_class() == ErrorClass::transient;
+  if (passes && !error_) error_ = execution.error();  // It says nothing about the function.
   if (!first_) {
     first_ = std::move(execution);
     return;
   }
+  if (passes || (!*first_ && first_->error().error_class() == ErrorClass::transient)) return;
   if (!*first_ && !execution) {
     if (error_) return;
     const Error& first = first_->error();
     error_ =
         Error(first.code(), fmt::format("{}; and when run again: {}", first.message(), execution.error().message()))
+            .with_class(first.error_class() == execution.error().error_class() ? first.error_class()
+                                                                               : ErrorClass::unknown)
             .with_address(*address_)
             .with_function(*function_);
     return;

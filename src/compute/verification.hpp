@@ -29,7 +29,8 @@ class Verification {
   void add(Result<Blob> execution);
 
   /// The value of the first execution; `Errc::not_deterministic` if another one differs from it in its bytes or in
-  /// whether it failed; if all failed: the first error, with the message of the second. Requires: an execution.
+  /// whether it failed; if all failed: the first error, with the message of the second. An `ErrorClass::transient`
+  /// failure is compared with nothing, and told unless others differ. Requires: an execution.
   [[nodiscard]] Result<Blob> result() const { return error_ ? Result<Blob>(*error_) : *first_; }
   /// For the ledger.
   [[nodiscard]] std::vector<Comparison>& comparisons() noexcept { return comparisons_; }
@@ -55,10 +56,13 @@ class Verification {
   return verify_rate < 2 ? 2 : static_cast<std::uint32_t>(verify_rate);
 }
 
+struct KnownResult;
+
 /// A plain function whose executions are shared out to idle threads. Whoever ends last settles the job.
 struct SharedVerification {
   Plan::Job job{};
   RequestPtr owner{};
+  std::shared_ptr<FunctionRun> run{};
   std::vector<Blob> inputs{};
   Params params{};
   // Under the engine's mutex:
@@ -66,6 +70,7 @@ struct SharedVerification {
   std::uint32_t running = 0;
   bool begun = false;
   std::vector<Result<Blob>> ended{};
+  std::shared_ptr<const KnownResult> known{};
   std::chrono::nanoseconds compute_time{0};  ///< Of one of them.
 };
 

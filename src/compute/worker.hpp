@@ -10,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
+#include <deriva/core/digest.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/params.hpp>
 #include <deriva/storage/blob_store.hpp>
+#include <deriva/store/result_record.hpp>
 
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
@@ -22,18 +25,49 @@
 
 namespace deriva::detail {
 
+/// A stored result that what a function returns has to agree with: its recipe's own, or that of another recipe with the
+/// same function, params and values of inputs.
+struct KnownResult {
+  Address recipe;
+  ResultRecord record;
+};
+using KnownResultPtr = std::shared_ptr<const KnownResult>;
+
+/// A function under way that can be asked to stop. Under the engine's mutex, except for what is set once and `stop`.
+struct FunctionRun {
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// What became of a wait.
+  struct Held {
+    Completion<Blob>::Ptr completion;
+    Result<Blob> result;
+  };
+
+  NodeId node = none;
+  const ResolvedFunction* function = nullptr;
+  bool over = false;
+  std::stop_source stop{};
+  std::optional<TimePoint> expires{};   ///< When its own time is over.
+  std::optional<TimePoint> deadline{};  ///< Or that of the request that brought it in.
+  std::vector<Address> discovered{};    ///< What it asked for, in order, each once.
+  std::vector<RequestId> waits{};       ///< For what is not there yet.
+  std::vector<Held> held{};             ///< Until it may go on.
+  std::vector<Error> errors{};          ///< Of what it asked for.
+  TraceContext trace{};                 ///< What it passes on.
+};
+
 /// A coroutine or blocking function that is under way, apart from the workers.
-struct DetachedRun {
+struct DetachedRun : FunctionRun {
   Plan::Job job{};
   RequestPtr owner{};
-  std::chrono::steady_clock::time_point started{};
-  std::chrono::steady_clock::time_point begun{};  ///< The execution under way, if observers were told.
+  TimePoint started{};
+  TimePoint begun{};  ///< The execution under way, if observers were told.
   std::vector<Blob> inputs{};
   Params params{};
-  std::stop_source stop{};
   std::uint32_t executions = 1;
   std::uint32_t ended = 0;
+  std::uint32_t attempts = 1;
   std::unique_ptr<Verification> verification{};  ///< If there are several.
+  KnownResultPtr known{};
 };
 
 /// What a thread that takes part in the work needs for itself; kept for its memory.
@@ -72,11 +106,33 @@ struct Worker {
     std::optional<Result<Blob>> result{};
     std::chrono::nanoseconds compute_time{0};
     std::shared_ptr<DetachedRun> detached{};
+    std::shared_ptr<FunctionRun> run{};            ///< If the function takes a context; of a detached one, the same.
     std::unique_ptr<Verification> verification{};  ///< Once it was executed several times.
     std::uint32_t executions = 1;
     bool measured = false;
     bool share = false;    ///< The executions, with other threads.
     bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
+    bool cut_off = false;  ///< It did not run: the result is another recipe's.
+    Digest digest;         ///< Of the value, then.
+    KnownResultPtr known{};
+  };
+  /// A job of which a result may be known.
+  struct LookBack {
+    std::uint32_t job;  ///< In the batch.
+    StoreId id;
+    std::size_t first_input;  ///< In `known_inputs`.
+    float time;               ///< That the function takes, in nanoseconds; 0: unknown.
+  };
+  /// An input of such a job.
+  struct KnownInput {
+    StoreId id = none;
+    std::optional<Digest> digest{};  ///< If it is known without looking.
+  };
+  /// What was found for one.
+  struct FoundBack {
+    std::uint32_t job;
+    KnownResult result;
+    std::optional<StoredBlob> value;  ///< If the job is not to run.
   };
   Plan::Batch batch;
   std::vector<Ran> ran;
@@ -84,6 +140,11 @@ struct Worker {
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   bool reread = false;                            ///< Whether anything was read for the batch.
+  std::vector<LookBack> look_backs;
+  std::vector<Plan::Input> plan_inputs;  ///< Of one of them.
+  std::vector<KnownInput> known_inputs;  ///< Of all.
+  std::vector<Digest> digests;           ///< Of the inputs of one.
+  std::vector<FoundBack> found_back;
   std::uint32_t calls = 0;
   Clock::time_point now{};
 };

@@ -167,29 +167,31 @@ std::span<const std::byte> Error::path_bytes(std::size_t key_size) const noexcep
 
 Error::Detail Error::copy_detail() const { return detail_ ? *detail_ : Detail(); }
 
+Error Error::with_detail(Detail&& detail) const { return Error(code_, std::move(detail)).with_class(class_); }
+
 Error Error::with_address(const Address& address) const {
   Detail detail = copy_detail();
   detail.address = address;
-  return {code_, std::move(detail)};
+  return with_detail(std::move(detail));
 }
 
 Error Error::with_function(const FunctionId& function) const {
   Detail detail = copy_detail();
   detail.function = function;
-  return {code_, std::move(detail)};
+  return with_detail(std::move(detail));
 }
 
 Error Error::with_offset(std::uint64_t offset) const {
   Detail detail = copy_detail();
   detail.offset = offset;
-  return {code_, std::move(detail)};
+  return with_detail(std::move(detail));
 }
 
 Error Error::with_path_bytes(std::span<const std::byte> bytes, std::size_t key_size) const {
   Detail detail = copy_detail();
   detail.path.assign(bytes.begin(), bytes.end());
   detail.key_size = key_size;
-  return {code_, std::move(detail)};
+  return with_detail(std::move(detail));
 }
 
 std::ostream& operator<<(std::ostream& out, const Error& error) {

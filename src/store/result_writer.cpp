@@ -51,6 +51,9 @@ class ResultWriter {
       const StoredResult stored = to_stored(results[i], blobs[i]);
       if (!stored.is_inline) apart.push_back(blobs[i]);
       if (auto put = add(id, results[i].address, stored); !put) return put;
+      const std::vector<Address>& discovered = results[i].context.discovered;
+      if (discovered.empty()) continue;
+      if (auto put = store_.discovered.put(transaction_, results[i].address, discovered); !put) return put;
     }
     if (auto linked = store_.blobs.link_many(transaction_, apart); !linked) return linked;
     for (const auto& [id, i] : order) {  // Now that the inputs among them have their records.

@@ -24,7 +24,8 @@ namespace {
 /// All tables in one transaction, instead of one for each who uses them.
 Result<void> open_tables(Environment& environment, const std::string& graph_prefix) {
   std::vector<Environment::Impl::TableSpec> specs = detail::graph::table_specs(graph_prefix);
-  for (const char* name : {"blobs", "blob_files", "blob_totals", "functions", "cutoff"}) specs.push_back({name, 0, 0});
+  const auto names = {"blobs", "blob_files", "blob_totals", "functions", "cutoff", "discovered"};
+  for (const char* name : names) specs.push_back({name, 0, 0});
   if (const auto opened = environment.impl().tables(specs); !opened) return opened.error();
   return {};
 }
@@ -42,13 +43,15 @@ Result<Store> Store::open(const std::filesystem::path& directory, StoreOptions o
   if (!functions) return functions.error();
   Result<detail::CutoffTable> cutoffs = detail::CutoffTable::open(*environment);
   if (!cutoffs) return cutoffs.error();
+  Result<detail::DiscoveredInputs> discovered = detail::DiscoveredInputs::open(*environment);
+  if (!discovered) return discovered.error();
   Result<PersistentDag<>> dag = PersistentDag<>::open(*environment, options.dag);
   if (!dag) return dag.error();
   Result<Ledger> ledger = Ledger::open(*environment, options.ledger);
   if (!ledger) return ledger.error();
   return Store(std::unique_ptr<Impl>(new Impl{*std::move(environment), *std::move(blobs), *std::move(functions),
-                                              *std::move(cutoffs), *std::move(dag), *std::move(ledger),
-                                              std::move(options.observers)}));
+                                              *std::move(cutoffs), *std::move(discovered), *std::move(dag),
+                                              *std::move(ledger), std::move(options.observers)}));
 }
 
 // --- Leaves
@@ -186,6 +189,18 @@ Result<std::optional<ResultRecord>> Store::result(const Address& address) const 
   });
   if (!done) return done.error();
   return record;
+}
+
+Result<std::vector<Address>> Store::discovered_inputs(const Address& address) const {
+  return std::as_const(impl_->environment).read([&](const ReadTransaction& transaction) {
+    return impl_->discovered.inputs(transaction, address);
+  });
+}
+
+Result<std::vector<Address>> Store::discovered_dependents(const Address& address) const {
+  return std::as_const(impl_->environment).read([&](const ReadTransaction& transaction) {
+    return impl_->discovered.dependents(transaction, address);
+  });
 }
 
 Result<void> Store::put_results(std::span<const ComputedResult> results, std::span<const Comparison> comparisons) {

@@ -13,6 +13,7 @@
 #include <deriva/store/store.hpp>
 
 #include "store/cutoff_table.hpp"
+#include "store/discovered_inputs.hpp"
 #include "store/function_numbers.hpp"
 
 namespace deriva {
@@ -22,6 +23,7 @@ struct Store::Impl {
   BlobStore blobs;
   detail::FunctionNumbers functions;
   detail::CutoffTable cutoffs;
+  detail::DiscoveredInputs discovered;
   PersistentDag<> dag;
   Ledger ledger;
   std::shared_ptr<ObserverHub> observers;

@@ -44,6 +44,7 @@ StoreReader::Answer StoreReader::look_up(Id id) {
   }
   answer.size = stored.value_or(0);
   answer.known = stored ? Known::stored : has_recipe ? Known::recipe : Known::nothing;
+  answer.has_recipe = has_recipe;
   if (has_recipe) describe(id, block, {number, slot}, answer);
   return answer;
 }
@@ -99,8 +100,8 @@ Result<bool> StoreReader::has_cutoffs() {
   return !*empty;
 }
 
-Result<std::optional<StoredResult>> StoreReader::find_cutoff(Id id, std::span<const Digest> inputs) {
-  using Out = std::optional<StoredResult>;
+Result<std::optional<StoreReader::Cutoff>> StoreReader::find_cutoff(Id id, std::span<const Digest> inputs) {
+  using Out = std::optional<Cutoff>;
   return guarded<Out>([&]() -> Result<Out> {
     const StoreAccess::Impl& store = StoreAccess::impl(store_);
     const RecipePayload payload = split_payload(graph_.payload(id));
@@ -109,14 +110,14 @@ Result<std::optional<StoredResult>> StoreReader::find_cutoff(Id id, std::span<co
     if (!entry) return entry.error();
     if (!*entry) return Out();
     const std::optional<Id> other = find((*entry)->recipe);
-    const Out result = other ? stored_result(*other) : std::nullopt;
+    const std::optional<StoredResult> result = other ? stored_result(*other) : std::nullopt;
     if (!result || !(*entry)->matches(result->digest())) return Out();
     const Result<std::optional<LedgerEntry>> known = store.ledger.verdict(transaction_, (*entry)->recipe);
     if (!known) return known.error();
     if (*known && (*known)->verdict == Verdict::diverged) return Out();
     const Result<std::optional<std::uint64_t>> stored = size(*result);
     if (!stored) return stored.error();
-    return *stored ? result : Out();
+    return *stored ? Out({(*entry)->recipe, *result}) : Out();
   });
 }
 

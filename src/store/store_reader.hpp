@@ -43,6 +43,7 @@ class StoreReader {
   struct Answer {
     Known known = Known::nothing;
     bool is_leaf = false;
+    bool has_recipe = false;
     bool evicted = false;                      ///< It was computed before, and its value is gone.
     std::uint64_t size = 0;                    ///< Of the stored value, in bytes.
     std::chrono::nanoseconds compute_time{0};  ///< As recorded; 0: never computed.
@@ -80,9 +81,13 @@ class StoreReader {
 
   /// Whether any result can be found by the values of inputs.
   [[nodiscard]] Result<bool> has_cutoffs();
-  /// The result of another recipe with the same function and params, and inputs of these values, if its value is stored
-  /// and it did not diverge. Requires: `id` is a recipe's.
-  [[nodiscard]] Result<std::optional<StoredResult>> find_cutoff(Id id, std::span<const Digest> inputs);
+  struct Cutoff {
+    Address recipe;  ///< Which has the result.
+    StoredResult result;
+  };
+  /// The result of a recipe with the same function and params, and inputs of these values, if its value is stored and
+  /// it did not diverge. Requires: `id` is a recipe's.
+  [[nodiscard]] Result<std::optional<Cutoff>> find_cutoff(Id id, std::span<const Digest> inputs);
 
   /// The value of a leaf or a result, if it is stored: to be read and checked with `load`, after the snapshot.
   [[nodiscard]] Result<std::optional<StoredBlob>> value(Id id);

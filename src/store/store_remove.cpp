@@ -11,7 +11,8 @@ namespace {
 
 using Removal = detail::graph::Writer::Removal;
 
-/// A recipe with its result, its ledger entry and its place in the index of computations, in one transaction.
+/// A recipe with its result, its discovered inputs, its ledger entry and its place in the index of computations, in one
+/// transaction.
 Result<bool> remove_recipe(detail::StoreAccess::Impl& store, const Address& address, Removal removal) {
   const event::Time started = event::Clock::now();
   Result<bool> done = store.environment.write([&](WriteTransaction& transaction) -> Result<bool> {
@@ -29,6 +30,7 @@ Result<bool> remove_recipe(detail::StoreAccess::Impl& store, const Address& addr
     if (computation) {
       if (auto erased = store.cutoffs.erase(transaction, *computation, address); !erased) return erased.error();
     }
+    if (auto erased = store.discovered.erase(transaction, address); !erased) return erased.error();
     if (const Result<bool> cleared = store.ledger.clear(transaction, address); !cleared) return cleared.error();
     return true;
   });

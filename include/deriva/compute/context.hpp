@@ -1,29 +1,66 @@
 #pragma once
 
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <deriva/core/address.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
 #include <deriva/core/trace_context.hpp>
 
 namespace deriva {
 
-/// What a coroutine function knows of its execution. Lives until the coroutine ends.
+namespace detail {
+class FunctionHost;
+}
+
+/// What a function knows of its execution. Lives until the function ends.
 /// Thread safety: all members, from any thread.
 class Context {
  public:
-  Context(boost::asio::any_io_executor io, const Address& address, std::stop_token stop,
-          const TraceContext& trace = {}) noexcept
-      : io_(std::move(io)), address_(address), stop_(std::move(stop)), trace_(trace) {}
+  using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// The I/O executor that the coroutine runs on: for timers, sockets and further coroutines.
+  /// Without a `host`, which executors pass, there is nobody to `materialize` for the function.
+  Context(boost::asio::any_io_executor io, const Address& address, std::stop_token stop,
+          std::optional<TimePoint> deadline = std::nullopt, std::shared_ptr<detail::FunctionHost> host = nullptr,
+          const TraceContext& trace = {}) noexcept
+      : io_(std::move(io)),
+        address_(address),
+        stop_(std::move(stop)),
+        deadline_(deadline),
+        host_(std::move(host)),
+        trace_(trace) {}
+
+  /// The I/O executor that a coroutine function runs on: for timers, sockets and further coroutines. Of a plain
+  /// function: empty.
   [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept { return io_; }
-  /// Says when nobody waits for the value any more. A function may then end early with any error.
+  /// Says when nobody waits for the value any more, or the function's own time is over. The function may then end
+  /// early with any error.
   [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
   /// The recipe that is being computed.
   [[nodiscard]] const Address& address() const noexcept { return address_; }
+  /// When the function's own time (`FunctionOptions::timeout`) or that of the request that brought its recipe in is
+  /// over, whichever is first. Others may wait for longer: a hint to plan by; `stop_token` says when to give up.
+  [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return deadline_; }
+
+  /// Gets the value of any other address, computed if need be: an input that shows only while the function runs. For
+  /// coroutine functions, which give their places (of `coroutine_concurrency` and their resource) back while they wait
+  /// and go on when they have one again; one that waits for several at once, when it has waited for the last. It is
+  /// recorded with the result: `Store::discovered_inputs`.
+  ///
+  /// What a function gets in this way has to follow from its inputs and params; an address names one value for ever, so
+  /// that its result still does.
+  /// Cancellation: as `Executor::async_materialize`; also when the function is asked to stop.
+  /// Errors: of whatever fails below; `cycle` with the path if the address depends on this recipe, over inputs or over
+  /// functions that wait in the same way; `cancelled`; `invalid_argument` without a host. A function that returns one
+  /// of these errors, or throws it as an `Exception`, fails with that error instead of a `function_failed` of its own.
+  [[nodiscard]] boost::asio::awaitable<Result<Blob>> materialize(Address address);
   /// What it passes on to those whom it calls, as `to_traceparent` writes it. Names no trace if neither an observer is
   /// attached nor the request has one.
   [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
@@ -32,6 +69,8 @@ class Context {
   boost::asio::any_io_executor io_;
   Address address_;
   std::stop_token stop_;
+  std::optional<TimePoint> deadline_;
+  std::shared_ptr<detail::FunctionHost> host_;
   TraceContext trace_;
 };
 

@@ -23,8 +23,8 @@ namespace deriva {
 /// the threads of an I/O executor; and stores the results.
 ///
 /// A value is looked for in memory, then in the store, then computed after its inputs. An error ends the requests that
-/// depend on it and is not remembered. Results are stored in batches, a bounded number behind what is computed: `flush`
-/// and `MaterializeOptions::durable` wait for them, and destruction stores the rest.
+/// depend on it and is not remembered, as a rule. Results are stored in batches, a bounded number behind what is
+/// computed: `flush` and `MaterializeOptions::durable` wait for them, and destruction stores the rest.
 ///
 /// Thread safety: all members, from any thread, except construction and destruction.
 /// Lifetime: the store, the registry and the context behind the I/O executor outlive the executor. Destroying it

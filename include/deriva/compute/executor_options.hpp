@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -39,6 +40,19 @@ struct ExecutorOptions {
   std::size_t flush_results = 4'096;
   /// Bytes of unwritten results at which they are written, likewise. More: fewer flushes, more memory.
   std::size_t flush_bytes = std::size_t{16} << 20U;
+  /// Early cutoff: a recipe takes the stored result of another one, instead of running, that has the same function and
+  /// params, and inputs of the same values. For functions that take at least this long: looking costs some
+  /// microseconds, and so does writing what is to be found, apart from those who compute. Nothing: for none. What is to
+  /// be verified runs all the same, and is compared with the result that was found.
+  std::optional<std::chrono::nanoseconds> early_cutoff = std::chrono::microseconds(20);
+  /// Failures of class `ErrorClass::deterministic` that are remembered, the last ones, in memory: a recipe among them
+  /// fails at once, without running, unless it is to be recomputed. 0: none. Others are never remembered.
+  std::size_t remembered_errors = 0;
+  /// How often a function that fails with `ErrorClass::transient` is tried again before its request is told. It keeps
+  /// its place of a limit meanwhile.
+  std::uint32_t transient_retries = 0;
+  /// How long to wait before the first of these; twice as long before each further one.
+  std::chrono::milliseconds retry_delay{100};
   /// Is told what the executor does; several executors and stores may have the same. Null: nobody.
   /// While somebody listens, every call of a function is timed on its own.
   std::shared_ptr<ObserverHub> observers{};

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,13 +19,21 @@
 
 namespace deriva {
 
-/// A callable that computes a value on the thread that calls it: `(std::span<const Blob>, const Params&)` to `Blob` or
-/// `Result<Blob>`. It may throw anything, and is called from several threads at once.
+/// A plain function that is also given its `Context`: `(std::span<const Blob>, const Params&, Context&)`. It is asked
+/// to stop when nobody waits for it any more, or its time is over.
 // clang-format off
 template <class Callable>
-concept PlainFunction =
-    std::invocable<const Callable&, std::span<const Blob>, const Params&> &&
-    std::convertible_to<std::invoke_result_t<const Callable&, std::span<const Blob>, const Params&>, Result<Blob>>;
+concept PlainFunctionWithContext =
+    std::invocable<const Callable&, std::span<const Blob>, const Params&, Context&> &&
+    std::convertible_to<std::invoke_result_t<const Callable&, std::span<const Blob>, const Params&, Context&>,
+                        Result<Blob>>;
+
+/// A callable that computes a value on the thread that calls it: `(std::span<const Blob>, const Params&)` to `Blob` or
+/// `Result<Blob>`, and a `Context&` if it likes. It may throw anything, and is called from several threads at once.
+template <class Callable>
+concept PlainFunction = PlainFunctionWithContext<Callable> ||
+    (std::invocable<const Callable&, std::span<const Blob>, const Params&> &&
+     std::convertible_to<std::invoke_result_t<const Callable&, std::span<const Blob>, const Params&>, Result<Blob>>);
 // clang-format on
 
 /// A callable that computes a value as a coroutine: `(std::vector<Blob>, Params, Context&)` to
@@ -42,6 +52,9 @@ struct FunctionOptions {
   /// It waits more than it computes (for a file, a process, a lock): it runs apart from the others, who go on.
   /// Of plain functions; a coroutine is suspended instead.
   bool blocking = false;
+  /// How long it may take, from its call on, before it fails with `Errc::deadline_exceeded` and is asked to stop. 0: as
+  /// long as it likes. A coroutine function fails at once; a plain one when it returns, whatever it returns.
+  std::chrono::nanoseconds timeout{0};
 };
 
 /// A plain or a coroutine function, or none; what a registry finds. Copies share the callable, which lives as long as
@@ -71,11 +84,15 @@ class Function {
   }
 
   [[nodiscard]] explicit operator bool() const noexcept { return body_ != nullptr; }
-  [[nodiscard]] bool is_coroutine() const noexcept { return body_ != nullptr && body_->is_coroutine; }
+  [[nodiscard]] bool is_coroutine() const noexcept { return body_ != nullptr && body_->kind == Kind::coroutine; }
+  /// Whether it can be asked to stop: a coroutine function, or a plain one that takes a `Context`.
+  [[nodiscard]] bool takes_context() const noexcept { return body_ != nullptr && body_->kind != Kind::plain; }
 
-  /// Runs a plain function. Errors: the function's; throws what it throws. Requires: a plain function.
-  [[nodiscard]] Result<Blob> call(std::span<const Blob> inputs, const Params& params) const {
-    return body_->call(inputs, params);
+  /// Runs a plain function. Errors: the function's; throws what it throws. Requires: a plain function; a context if it
+  /// takes one.
+  [[nodiscard]] Result<Blob> call(std::span<const Blob> inputs, const Params& params,
+                                  Context* context = nullptr) const {
+    return body_->call(inputs, params, context);
   }
   /// Starts a coroutine function. Requires: a coroutine function; this object and `context` outlive the coroutine.
   [[nodiscard]] boost::asio::awaitable<Result<Blob>> call(std::vector<Blob> inputs, Params params,
@@ -84,33 +101,43 @@ class Function {
   }
 
  private:
+  enum class Kind : std::uint8_t { plain, with_context, coroutine };
+
   struct Body {
-    explicit Body(bool coroutine) noexcept : is_coroutine(coroutine) {}
+    explicit Body(Kind of) noexcept : kind(of) {}
     Body(const Body&) = delete;
     Body& operator=(const Body&) = delete;
     virtual ~Body() = default;
-    virtual Result<Blob> call(std::span<const Blob>, const Params&) const {
+    virtual Result<Blob> call(std::span<const Blob>, const Params&, Context*) const {
       return Error(Errc::invalid_argument, "a coroutine function was called as a plain one");
     }
     virtual boost::asio::awaitable<Result<Blob>> call(std::vector<Blob>, Params, Context&) const {
       co_return Error(Errc::invalid_argument, "a plain function was called as a coroutine");
     }
-    const bool is_coroutine;
+    const Kind kind;
   };
 
   template <class Callable>
   struct Plain final : Body {
-    explicit Plain(Callable callable) : Body(false), callable_(std::move(callable)) {}
+    static constexpr bool with_context = PlainFunctionWithContext<Callable>;
+    explicit Plain(Callable callable)
+        : Body(with_context ? Kind::with_context : Kind::plain), callable_(std::move(callable)) {}
     using Body::call;
-    Result<Blob> call(std::span<const Blob> inputs, const Params& params) const override {
-      return callable_(inputs, params);
+    Result<Blob> call(std::span<const Blob> inputs, const Params& params,
+                      [[maybe_unused]] Context* context) const override {
+      if constexpr (with_context) {
+        if (context == nullptr) return Error(Errc::invalid_argument, "the function was called without a context");
+        return callable_(inputs, params, *context);
+      } else {
+        return callable_(inputs, params);
+      }
     }
     Callable callable_;
   };
 
   template <class Callable>
   struct Coroutine final : Body {
-    explicit Coroutine(Callable callable) : Body(true), callable_(std::move(callable)) {}
+    explicit Coroutine(Callable callable) : Body(Kind::coroutine), callable_(std::move(callable)) {}
     using Body::call;
     boost::asio::awaitable<Result<Blob>> call(std::vector<Blob> inputs, Params params,
                                               Context& context) const override {

@@ -20,9 +20,10 @@ namespace deriva {
 enum class RunReason : std::uint8_t {
   never_computed,  ///< No result of this recipe was ever stored.
   evicted,         ///< It was computed before, and its value is gone.
+  forced,          ///< `MaterializeOptions::recompute`: its result is stored.
 };
 
-/// "never computed", "evicted".
+/// "never computed", "evicted", "forced".
 [[nodiscard]] std::string_view to_string(RunReason reason) noexcept;
 
 /// One function that ran; what it refers to lives for the length of the call that it is passed to.
@@ -44,6 +45,7 @@ inline constexpr std::size_t priorities = 3;
 struct Progress {
   std::uint64_t planned = 0;   ///< Recipes found that have to be computed; grows while the graph is being explored.
   std::uint64_t computed = 0;  ///< Of these: done.
+  std::uint64_t cut_off = 0;   ///< Of these: done without running (`ExecutorOptions::early_cutoff`).
   std::uint64_t reused = 0;    ///< Values that were stored already, leaves included, and so bounded the exploration.
 
   friend bool operator==(const Progress&, const Progress&) = default;
@@ -52,10 +54,12 @@ struct Progress {
 /// What came of a request.
 struct Outcome {
   std::uint64_t computed = 0;  ///< Functions run.
+  std::uint64_t cut_off = 0;   ///< Recipes that took the result of another one with equal inputs, and did not run.
   std::uint64_t reused = 0;    ///< Values that were there already, leaves included; 1 for a request that was a hit.
   std::uint64_t joined = 0;    ///< Flights of other requests that this one waited for.
-  std::uint64_t verified = 0;  ///< Of the computed: run twice and found equal.
+  std::uint64_t verified = 0;  ///< Of the computed: compared with another execution, and equal.
   std::uint64_t failed = 0;    ///< Functions that ran and failed.
+  std::uint64_t retried = 0;   ///< Failures that were tried again (`ExecutorOptions::transient_retries`).
   std::uint64_t running = 0;   ///< Functions that ran when the request ended: it was cancelled, or something failed.
   std::uint64_t never_started = 0;  ///< Recipes that were planned, and not begun when the request ended.
   std::vector<Error> failures;      ///< What the request's error stands for, each address once, 64 at most.
@@ -67,11 +71,22 @@ enum class FailurePolicy : std::uint8_t {
   keep_going,  ///< Ends when all is computed that does not depend on a failure.
 };
 
+/// What runs again although its result is stored.
+enum class Recompute : std::uint8_t {
+  nothing,
+  target,
+  everything,  ///< The target and every recipe below it.
+};
+
 /// What a request may say beside its address.
 struct MaterializeOptions {
   /// Applies to what this request starts, and to what others have planned and not yet begun. Nothing:
   /// `ExecutorOptions::verify`.
   std::optional<Verify> verify;
+
+  /// What runs again is compared with the stored result, which stays: `Errc::not_deterministic` if they differ. What
+  /// others are computing at the time is joined.
+  Recompute recompute = Recompute::nothing;
 
   Priority priority = Priority::normal;
   FailurePolicy on_failure = FailurePolicy::fail_fast;

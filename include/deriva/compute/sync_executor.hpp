@@ -15,7 +15,8 @@
 namespace deriva {
 
 /// Computes what recipes describe on the calling thread alone, with the semantics of `Executor`: for tests and small
-/// tools. Coroutine functions run to their end, one after the other, on a context of their own.
+/// tools. Coroutine functions run one after the other, on a context of their own, which the calls below run; one that
+/// waits for another value (`Context::materialize`) lets others go first.
 ///
 /// Thread safety: one thread at a time. Lifetime: the store and the registry outlive it.
 class SyncExecutor {

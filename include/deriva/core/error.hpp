@@ -48,6 +48,14 @@ enum class Errc : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Errc code) noexcept;
 std::ostream& operator<<(std::ostream& out, Errc code);
 
+/// What is to be expected of trying again after a function failed. A function says it of the error that it returns.
+enum class ErrorClass : std::uint8_t {
+  unknown,        ///< Nobody said.
+  deterministic,  ///< The same inputs will fail in the same way.
+  transient,      ///< It may go well in a moment: a connection, a lock.
+  resource,       ///< Something was used up: memory, disk, handles.
+};
+
 /// The category of deriva's error codes, named "deriva". For hosts that carry errors as `boost::system::error_code` or
 /// `std::error_code` (the one converts to the other); an `Error` says more.
 [[nodiscard]] const boost::system::error_category& error_category() noexcept;
@@ -65,6 +73,7 @@ class Error {
   Error(Errc code, std::string message);
 
   [[nodiscard]] Errc code() const noexcept { return code_; }
+  [[nodiscard]] ErrorClass error_class() const noexcept { return class_; }
   /// A sentence for people; names the address and function where they are known. Not a stable format.
   [[nodiscard]] const std::string& message() const noexcept;
   /// The recipe or leaf concerned, or null. Lives as long as this error.
@@ -84,6 +93,11 @@ class Error {
   }
 
   /// The same error with more known about it.
+  [[nodiscard]] Error with_class(ErrorClass error_class) const noexcept {
+    Error error = *this;
+    error.class_ = error_class;
+    return error;
+  }
   [[nodiscard]] Error with_address(const Address& address) const;
   [[nodiscard]] Error with_function(const FunctionId& function) const;
   [[nodiscard]] Error with_offset(std::uint64_t offset) const;
@@ -98,10 +112,12 @@ class Error {
  private:
   struct Detail;
   Error(Errc code, Detail&& detail);
+  [[nodiscard]] Error with_detail(Detail&& detail) const;
   [[nodiscard]] Detail copy_detail() const;
   [[nodiscard]] std::span<const std::byte> path_bytes(std::size_t key_size) const noexcept;
 
   Errc code_{};
+  ErrorClass class_ = ErrorClass::unknown;
   std::shared_ptr<const Detail> detail_;
 };
 

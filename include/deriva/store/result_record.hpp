@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
@@ -25,8 +26,9 @@ inline constexpr std::uint32_t no_node = ~std::uint32_t{0};
 
 /// What an executor knows of a result beyond the result itself.
 struct ResultContext {
-  std::uint32_t node = no_node;  ///< Where the recipe probably is in the graph.
-  bool by_inputs = false;        ///< Also find the result by the values of the recipe's inputs.
+  std::uint32_t node = no_node;          ///< Where the recipe probably is in the graph.
+  bool by_inputs = false;                ///< Also find the result by the values of the recipe's inputs.
+  std::vector<Address> discovered = {};  ///< What the function asked for while it ran.
 };
 }  // namespace detail
 

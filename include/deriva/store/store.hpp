@@ -91,6 +91,13 @@ class Store {
   /// What is recorded of a recipe's computation, if its result is stored.
   [[nodiscard]] Result<std::optional<ResultRecord>> result(const Address& address) const;
 
+  /// What the function of a stored result asked for while it ran (`Context::materialize`), in order, each address once.
+  /// Empty: nothing, or there is no such result. They are no edges of `dag()`: what follows those does not see them,
+  /// except for `impact_of`.
+  [[nodiscard]] Result<std::vector<Address>> discovered_inputs(const Address& address) const;
+  /// The recipes with stored results whose functions asked for this address; the other direction.
+  [[nodiscard]] Result<std::vector<Address>> discovered_dependents(const Address& address) const;
+
   /// Stores what functions returned, each value with its record, in one transaction: all or none. A recipe that has a
   /// result keeps it: an address has one value.
   /// Errors: `not_deterministic` if a recipe already has a result with another value.

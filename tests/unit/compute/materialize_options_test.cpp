@@ -19,6 +19,7 @@ namespace {
 TEST_CASE("run reason: has a name") {
   REQUIRE(to_string(RunReason::never_computed) == "never computed");
   REQUIRE(to_string(RunReason::evicted) == "evicted");
+  REQUIRE(to_string(RunReason::forced) == "forced");
 }
 
 #define DERIVA_EVERY_EXECUTOR OnPool<1>, OnPool<3>, OnThisThread

@@ -32,7 +32,7 @@ struct CutoffFixture : StoreFixture {
     std::optional<Digest> digest;
     const auto look = [&](StoreReader& reader) {
       const auto found = reader.find_cutoff(*reader.find(address), digests).value();
-      if (found) digest = found->digest();
+      if (found) digest = found->result.digest();
     };
     REQUIRE(detail::read(*store, look).has_value());
     return digest;

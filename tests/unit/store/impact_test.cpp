@@ -40,6 +40,21 @@ void require(const Result<Impact>& impact, std::uint64_t recipes, std::uint64_t 
   REQUIRE(impact->compute_time == nanoseconds(42) * static_cast<int>(stored));
 }
 
+TEST_CASE("impact: follows what functions asked for while they ran, and what depends on that") {
+  ImpactFixture f;
+  const Address asker = f.put("h", "1", {});
+  const Address above = f.put("g", "1", {asker, f.c});
+  ComputedResult result = computed(asker, "e");
+  result.context.discovered = {f.a, named("z")};
+  REQUIRE(f.store->put_results({&result, 1}).has_value());
+  REQUIRE(f.store->discovered_inputs(asker).value() == result.context.discovered);
+  REQUIRE(f.store->discovered_dependents(named("z")).value() == std::vector<Address>{asker});
+  const auto of = [&](std::vector<Address> changed) { return impact_of(*f.store, changed); };
+  require(of({named("x")}), 5, 3, 9);
+  require(of({named("z")}), 2, 1, 1);
+  require(of({above}), 1, 0, 0);
+}
+
 TEST_CASE("impact: of a leaf, counts what depends on it once") {
   const ImpactFixture f;
   const auto of = [&](std::vector<Address> changed) { return impact_of(*f.store, changed); };

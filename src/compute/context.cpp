@@ -1,0 +1,47 @@
+#include <deriva/compute/context.hpp>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <deriva/compute/detail/completion.hpp>
+
+#include "compute/function_host.hpp"
+
+namespace deriva {
+namespace {
+
+namespace asio = boost::asio;
+using detail::FunctionHost;
+
+/// The initiation of `Context::materialize`.
+struct InitiateDependency {
+  template <class Handler>
+  void operator()(Handler handler, const Address& address) const {
+    const detail::RequestId request = host->next_request();
+    if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
+      slot.assign([weak = std::weak_ptr(host), request](asio::cancellation_type type) {
+        const auto alive = weak.lock();
+        if (alive && type != asio::cancellation_type::none) alive->cancel(request);
+      });
+    }
+    using Completion = detail::HandlerCompletion<Handler, Blob>;
+    host->start(request, address, detail::Completion<Blob>::Ptr(new Completion(std::move(handler), io)));
+  }
+  std::shared_ptr<FunctionHost> host;
+  asio::any_io_executor io;
+};
+
+asio::awaitable<Result<Blob>> no_host() {
+  co_return Error(Errc::invalid_argument, "there is no executor to compute what the function asks for");
+}
+
+}  // namespace
+
+asio::awaitable<Result<Blob>> Context::materialize(Address address) {
+  if (!host_) return no_host();
+  return asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<Blob>)>(InitiateDependency{host_, io_},
+                                                                                  asio::use_awaitable, address);
+}
+
+}  // namespace deriva

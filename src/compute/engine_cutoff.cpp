@@ -1,0 +1,139 @@
+// Results that are known although a node has none, or is to be computed again.
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+namespace {
+
+/// Inputs that are not larger are hashed; whether the store knows their digests takes as long to find out.
+constexpr std::size_t small_input = 512;
+/// What is hashed in a nanosecond, in bytes.
+constexpr float hashed_per_ns = 2;
+/// Hashing may take this share of the time that the function takes.
+constexpr float share_for_hashing = 0.25F;
+
+}  // namespace
+
+/// Whether to look, before the function is called, for a result that it need not or must not differ from.
+bool Engine::worth_looking_back(const Plan::Job& job, float average) const {
+  if (job.reason == RunReason::forced) return true;
+  if (!options_.early_cutoff || job.input_count == 0) return false;
+  return average == 0 || average >= static_cast<float>(options_.early_cutoff->count());
+}
+
+/// Whether the result is to be found by the values of the inputs.
+bool Engine::to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const {
+  return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;
+}
+
+void Engine::prepare_look_back(Worker& worker, const Plan::Job& job, float average) {
+  const StoreId id = plan_.store_id(job.node);
+  if (id == none) return;
+  if (worker.look_backs.empty()) worker.known_inputs.clear();
+  const auto number = static_cast<std::uint32_t>(worker.ran.size() - 1);
+  worker.look_backs.push_back({number, id, worker.known_inputs.size(), average});
+  worker.plan_inputs.clear();
+  plan_.append_inputs(job.node, worker.plan_inputs);
+  for (const Plan::Input& input : worker.plan_inputs) {
+    Worker::KnownInput& known = worker.known_inputs.emplace_back(Worker::KnownInput{input.id});
+    const auto cut_off = digests_.find(input.node);
+    if (cut_off != digests_.end()) known.digest = cut_off->second;
+  }
+}
+
+/// Settles the jobs whose result is another recipe's; the others learn what they are to be compared with.
+void Engine::look_back(Worker& worker) {
+  worker.found_back.clear();
+  const Result<void> done = read(store_, [&](StoreReader& reader) {
+    if (reader.numbering() == worker.batch.numbering) find_back(worker, reader);
+  });
+  if (!done) return;  // They run.
+  for (Worker::FoundBack& found : worker.found_back) {
+    Worker::Ran& ran = worker.ran[found.job];
+    if (!found.value) {
+      ran.known = std::make_shared<const KnownResult>(found.result);
+      continue;
+    }
+    Result<Blob> value = load(store_, *std::move(found.value));
+    if (!value) continue;  // Damaged: it runs.
+    ran.result = std::move(value);
+    ran.compute_time = found.result.record.compute_time;
+    ran.cut_off = true;
+    ran.digest = found.result.record.digest;
+  }
+}
+
+void Engine::find_back(Worker& worker, StoreReader& reader) {
+  const Result<bool> any = reader.has_cutoffs();
+  for (const Worker::LookBack& look_back : worker.look_backs) {
+    if (worker.batch.jobs[look_back.job].reason == RunReason::forced) {
+      const Result<std::optional<StoredResult>> own = reader.result(look_back.id);
+      if (!own || !*own) continue;
+      worker.found_back.push_back({look_back.job, {reader.address(look_back.id), (*own)->record()}, std::nullopt});
+    } else if (any && *any && collect_digests(worker, reader, look_back)) {
+      find_cutoff(worker, reader, look_back);
+    }
+  }
+}
+
+void Engine::find_cutoff(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back) {
+  const Result<std::optional<StoreReader::Cutoff>> found = reader.find_cutoff(look_back.id, worker.digests);
+  if (!found || !*found) return;
+  Worker::FoundBack known{look_back.job, {(*found)->recipe, (*found)->result.record()}, std::nullopt};
+  if (worker.ran[look_back.job].executions == 1) {
+    Result<std::optional<StoredBlob>> value = reader.value((*found)->result);
+    if (!value || !*value) return;
+    known.value = **std::move(value);
+  }
+  worker.found_back.push_back(std::move(known));
+}
+
+/// The digests of the values of a job's inputs: as recorded, or of the values themselves. False: it would take too
+/// long.
+bool Engine::collect_digests(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back) {
+  const Plan::Job& job = worker.batch.jobs[look_back.job];
+  const std::vector<Plan::Missing>& missing = worker.batch.missing;
+  worker.digests.clear();
+  float hashing = 0;
+  for (std::uint32_t i = 0; i < job.input_count; ++i) {
+    const std::uint32_t position = job.first_input + i;
+    const Blob& value = worker.batch.inputs[position];
+    const auto& [id, digest] = worker.known_inputs[look_back.first_input + i];
+    if (digest) {
+      worker.digests.push_back(*digest);
+      continue;
+    }
+    const auto found = std::ranges::lower_bound(missing, position, {}, &Plan::Missing::position);
+    const bool in_hand = found == missing.end() || found->position != position;
+    if (id != none && (!in_hand || value.size() > small_input)) {
+      const Result<std::optional<Digest>> recorded = reader.digest(id);
+      if (recorded && *recorded) {
+        worker.digests.push_back(**recorded);
+        continue;
+      }
+    }
+    hashing += static_cast<float>(value.size()) / hashed_per_ns;
+    if (!in_hand || (look_back.time > 0 && hashing > look_back.time * share_for_hashing)) return false;
+    worker.digests.push_back(Digest::of(value));
+  }
+  return true;
+}
+
+// --- Results
+
+/// Publishes a value that nobody computed for this node.
+void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worker::Ran& ran) {
+  if (owner) {
+    ++owner->outcome.cut_off;
+    ++owner->progress.cut_off;
+  }
+  events_.flight_finished(job, *ran.result);
+  keep_result(job, **ran.result, ran.compute_time, false, {});
+  if (options_.store_results) digests_.emplace(job.node, ran.digest);
+  plan_.complete(job.node, **std::move(ran.result));
+}
+
+}  // namespace deriva::detail

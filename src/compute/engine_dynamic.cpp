@@ -1,0 +1,153 @@
+// Functions that take a context: they can be asked to stop, and coroutine functions can wait for other values.
+#include <algorithm>
+#include <utility>
+
+#include "compute/boundary.hpp"
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+namespace {
+
+Error not_wanted() { return Error(Errc::cancelled, "nobody waits for the value of the function any more"); }
+
+}  // namespace
+
+/// What the context of a coroutine function reaches.
+class Engine::Host final : public FunctionHost {
+ public:
+  Host(std::shared_ptr<Engine> engine, std::shared_ptr<FunctionRun> run) noexcept
+      : engine_(std::move(engine)), run_(std::move(run)) {}
+  RequestId next_request() noexcept override { return engine_->next_request(); }
+  void start(RequestId request, const Address& address, Completion<Blob>::Ptr completion) override {
+    engine_->start_wait(run_, request, address, std::move(completion));
+  }
+  void cancel(RequestId request) override { engine_->cancel(request); }
+
+ private:
+  const std::shared_ptr<Engine> engine_;
+  const std::shared_ptr<FunctionRun> run_;
+};
+
+std::shared_ptr<FunctionHost> Engine::host_of(const std::shared_ptr<FunctionRun>& run) {
+  return std::make_shared<Host>(shared_from_this(), run);
+}
+
+/// From now on the function can be asked to stop; it is called after `delay`.
+void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
+                       std::chrono::nanoseconds delay) {
+  run->over = false;
+  run->node = job.node;
+  run->function = job.function;
+  run->trace = events_.trace_of(job, owner);
+  if (owner) run->deadline = owner->options.deadline;
+  const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
+  if (timeout.count() > 0) {
+    run->expires = scheduler_->now() + delay + timeout;
+    run->deadline = run->deadline ? std::min(*run->deadline, *run->expires) : *run->expires;
+  }
+  runs_.emplace(job.node, run);
+  plan_.set_stoppable(job.node);
+  add_deadline(*run);
+}
+
+/// If it is one of those.
+void Engine::end_run(NodeId node) {
+  const auto found = runs_.find(node);
+  if (found == runs_.end()) return;
+  found->second->over = true;
+  remove_deadline(*found->second);
+  runs_.erase(found);
+}
+
+/// Asks functions to stop that nobody waits for any more, and ends what they wait for.
+void Engine::stop_abandoned(Lock& lock) {
+  while (plan_.has_abandoned()) {
+    std::vector<std::shared_ptr<FunctionRun>> stopped;
+    std::vector<RequestPtr> waits;
+    for (const NodeId node : plan_.take_abandoned()) {
+      stopped.push_back(runs_.at(node));
+      for (const RequestId id : stopped.back()->waits) {
+        if (plan_.drop_request(id)) waits.push_back(take_request(id));
+      }
+    }
+    lock.unlock();
+    for (const std::shared_ptr<FunctionRun>& run : stopped) run->stop.request_stop();
+    lock.lock();
+    for (const RequestPtr& request : waits) conclude(lock, request, not_wanted());
+  }
+}
+
+// --- Waiting
+
+/// As `start`, for a function.
+void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, const Address& address,
+                        Completion<Blob>::Ptr completion) {
+  if (!come_inside()) return finish<Blob>(std::move(completion), not_wanted());
+  Looked looked;
+  if (std::optional<Blob> cached = look_in_cache(address, id)) {
+    looked.known = std::move(*cached);
+  } else {
+    looked = look_in_store(address, id);
+  }
+  Lock lock(mutex_);
+  if (std::find(run->discovered.begin(), run->discovered.end(), address) == run->discovered.end()) {
+    run->discovered.push_back(address);
+  }
+  if (!looked.known && (stopping_ || run->over || plan_.forgotten(run->node))) looked.known = not_wanted();
+  if (looked.known) {
+    if (!*looked.known) run->errors.push_back(looked.known->error());
+    lock.unlock();
+    finish<Blob>(std::move(completion), *std::move(looked.known));
+  } else {
+    const RequestPtr request = make_request(id, address, {}, std::move(completion));
+    request->waiter = run;
+    run->waits.push_back(id);
+    enter_plan(lock, request, looked);
+    lock.unlock();
+  }
+  go_outside();
+}
+
+/// What a function waits for is there, or will not be.
+void Engine::end_wait(Lock& lock, Request& request, Result<Blob> result) {
+  const std::shared_ptr<FunctionRun> run = std::move(request.waiter);
+  std::erase(run->waits, request.id);
+  if (!result) run->errors.push_back(result.error());
+  run->held.push_back({std::move(request.completion), std::move(result)});
+  if (run->over || stopping_ || plan_.may_go_on(run->node)) go_on(lock, *run);
+}
+
+void Engine::go_on(Lock& lock, FunctionRun& run) {
+  std::vector<FunctionRun::Held> held = std::exchange(run.held, {});
+  lock.unlock();
+  for (FunctionRun::Held& one : held) finish<Blob>(std::move(one.completion), std::move(one.result));
+  lock.lock();
+}
+
+/// Those that waited for their places.
+void Engine::resume_functions(Lock& lock) {
+  for (const NodeId node : plan_.take_resumed()) {
+    const auto found = runs_.find(node);
+    if (found == runs_.end()) continue;
+    const std::shared_ptr<FunctionRun> run = found->second;
+    go_on(lock, *run);
+  }
+}
+
+bool Engine::check_waits(Lock& lock) {
+  if (!plan_.can_check_waits()) return false;
+  plan_.check_waits();
+  deliver(lock);
+  return true;
+}
+
+/// What a function returns or throws of the errors that it was given is passed on as it is.
+Error Engine::attribute_to(const DetachedRun& run, const Error& error) {
+  const Lock lock(mutex_);
+  for (const Error& given : run.errors) {
+    if (given.code() == error.code() && &given.message() == &error.message()) return error;
+  }
+  return attribute(error, *run.job.address, run.job.function->id);
+}
+
+}  // namespace deriva::detail

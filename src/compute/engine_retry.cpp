@@ -1,0 +1,90 @@
+// Functions that failed and are tried again.
+#include <algorithm>
+#include <utility>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+
+/// Whether a failure of a job is to be tried again, after so many attempts.
+bool Engine::worth_retrying(const Plan::Job& job, const Result<Blob>& result, std::uint32_t attempts) const {
+  return !result && result.error().error_class() == ErrorClass::transient && attempts <= options_.transient_retries &&
+         !stopping_ && plan_.wanted(job.node) && !plan_.forgotten(job.node);
+}
+
+/// The same for a function that ran in a batch. True: the job is not to be settled.
+bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
+  if (options_.transient_retries == 0 || ran.cut_off || !worth_retrying(job, *ran.result, 1)) return false;
+  const auto run = std::make_shared<DetachedRun>();
+  run->job = job;
+  run->owner = request_of(job.owner);
+  run->executions = ran.executions;
+  run->known = ran.known;
+  const auto inputs = std::span(worker.batch.inputs).subspan(job.first_input, job.input_count);
+  run->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
+  if (!decode_params(job.params, run->params)) return false;
+  retry_later(run);
+  return true;
+}
+
+/// The same for one that several threads executed.
+void Engine::retry_later(SharedVerification& shared) {
+  const auto run = std::make_shared<DetachedRun>();
+  run->job = shared.job;
+  run->owner = shared.owner;
+  run->executions = static_cast<std::uint32_t>(shared.ended.size());
+  run->known = shared.known;
+  run->inputs = std::move(shared.inputs);
+  run->params = std::move(shared.params);
+  retry_later(run);
+}
+
+void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
+  run->ended = 0;
+  run->verification.reset();
+  run->discovered.clear();
+  run->errors.clear();
+  if (run->owner) ++run->owner->outcome.retried;
+  constexpr std::uint32_t most_doublings = 20;
+  const auto delay = options_.retry_delay * (1U << std::min(run->attempts - 1, most_doublings));
+  ++run->attempts;
+  end_run(run->job.node);
+  if (run->job.function->function.takes_context()) begin_run(run, run->job, run->owner, delay);
+  const auto entry = retries_.emplace(scheduler_->now() + delay, run);
+  if (entry == retries_.begin()) {
+    arm();
+    if (blocked_ > 0) changed_.notify_all();  // Who blocks has to look at another clock.
+  }
+}
+
+bool Engine::has_due_retry() const { return !retries_.empty() && retries_.begin()->first <= scheduler_->now(); }
+
+/// Runs a function again whose time has come.
+bool Engine::retry(Lock& lock) {
+  if (!has_due_retry()) return false;
+  const std::shared_ptr<DetachedRun> run = std::move(retries_.begin()->second);
+  retries_.erase(retries_.begin());
+  if (!retries_.empty()) arm();
+  if (!plan_.wanted(run->job.node) || plan_.forgotten(run->job.node)) {
+    end_run(run->job.node);
+    const Error cancelled(Errc::cancelled);
+    events_.flight_finished(run->job, cancelled);
+    plan_.fail(run->job.node, cancelled);  // Nobody is told.
+    return true;
+  }
+  const Function& function = run->job.function->function;
+  const bool here = !function.is_coroutine() && !function.options().blocking;
+  ++busy_;
+  lock.unlock();
+  run->started = Clock::now();
+  if (here) {
+    run_to_its_end(run);
+  } else {
+    start_detached(run);
+  }
+  lock.lock();
+  --busy_;
+  return true;
+}
+
+}  // namespace deriva::detail
