@@ -46,13 +46,14 @@ void Engine::disarm_if_idle() {
 }
 
 void Engine::arm() {
-  auto task = [engine = weak_from_this()] {
-    if (const auto alive = engine.lock()) alive->expire();
-  };
   Clock::time_point first = Clock::time_point::max();
   if (!deadlines_.empty()) first = deadlines_.begin()->first;
   if (!function_deadlines_.empty()) first = std::min(first, function_deadlines_.begin()->first);
-  if (!retries_.empty()) first = std::min(first, retries_.begin()->first);
+  if (!retries_.empty() && !has_due_retry()) first = std::min(first, retries_.begin()->first);
+  if (first == Clock::time_point::max()) return;
+  auto task = [engine = weak_from_this()] {
+    if (const auto alive = engine.lock()) alive->expire();
+  };
   scheduler_->arm(first, std::move(task));
 }
 
@@ -69,8 +70,8 @@ void Engine::expire() {
   }
   expire_functions(lock, now);
   if (stopping_) return;
-  wake();  // Whoever runs the first retry arms for the next.
-  if (!deadlines_.empty() || !function_deadlines_.empty() || (!retries_.empty() && !has_due_retry())) arm();
+  wake();
+  arm();
 }
 
 /// Coroutine functions have failed; plain ones are asked to stop, and have failed when they return.

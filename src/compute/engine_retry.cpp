@@ -51,10 +51,10 @@ void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
   end_run(run->job.node);
   if (run->job.function->function.takes_context()) begin_run(run, run->job, run->owner, delay);
   const auto entry = retries_.emplace(scheduler_->now() + delay, run);
-  if (entry == retries_.begin()) {
-    arm();
-    if (blocked_ > 0) changed_.notify_all();  // Who blocks has to look at another clock.
-  }
+  if (entry != retries_.begin()) return;
+  arm();
+  wake();
+  if (blocked_ > 0) changed_.notify_all();  // Who blocks has to look at another clock.
 }
 
 bool Engine::has_due_retry() const { return !retries_.empty() && retries_.begin()->first <= scheduler_->now(); }
@@ -64,7 +64,7 @@ bool Engine::retry(Lock& lock) {
   if (!has_due_retry()) return false;
   const std::shared_ptr<DetachedRun> run = std::move(retries_.begin()->second);
   retries_.erase(retries_.begin());
-  if (!retries_.empty()) arm();
+  arm();  // For the next one.
   if (!plan_.wanted(run->job.node) || plan_.forgotten(run->job.node)) {
     end_run(run->job.node);
     const Error cancelled(Errc::cancelled);

@@ -55,7 +55,9 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
     } else {
       if (!run_here(lock)) {
         std::optional<Clock::time_point> until = deadline;
-        if (!retries_.empty()) until = std::min(until.value_or(Clock::time_point::max()), retries_.begin()->first);
+        if (!retries_.empty() && !has_due_retry()) {
+          until = std::min(until.value_or(Clock::time_point::max()), retries_.begin()->first);
+        }
         ++blocked_;
         until ? static_cast<void>(changed_.wait_until(lock, *until)) : changed_.wait(lock);
         --blocked_;
