@@ -95,7 +95,7 @@ void measure_executor(const Options& options, Report& report, const Scratch& scr
   const auto metrics = deriva::Metrics::attach(*counted);
   collected->attach(std::make_shared<Sink>());
   Samples samples;
-  for (const std::uint64_t function_ns : {0, 1'000}) {
+  for (const std::uint64_t function_ns : {std::uint64_t{0}, std::uint64_t{1'000}}) {
     ObservedRun run(scratch.path() / ("run" + std::to_string(function_ns)), function_ns);
     const std::string measure = std::to_string(function_ns);
     const auto contender = [&](const std::string& name, const std::shared_ptr<deriva::ObserverHub>& hub) {
