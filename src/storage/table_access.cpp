@@ -1,5 +1,6 @@
 #include "storage/table_access.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "storage/lmdb_error.hpp"
@@ -69,12 +70,12 @@ std::span<std::byte> reserve(WriteTransaction& transaction, MDB_dbi unnamed, std
 }
 
 void put(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name, BytesView value) {
-  std::memcpy(reserve(transaction, unnamed, name, value.size()).data(), value.data(), value.size());
+  std::ranges::copy(value, reserve(transaction, unnamed, name, value.size()).begin());
 }
 
 void put(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value, Place place) {
   const std::span<std::byte> room = reserve(transaction, table, key, value.size(), place);
-  std::memcpy(room.data(), value.data(), value.size());
+  std::ranges::copy(value, room.begin());
 }
 
 std::optional<BytesView> insert(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, BytesView value) {
