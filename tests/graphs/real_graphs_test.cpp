@@ -219,8 +219,15 @@ void put_and_compare(Graph graph) {
 /// taken must have an order.
 void plant_cycles(Graph graph, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  for (int n = 0; n < 20; ++n) {
+  std::map<Key, std::size_t> positions;
+  for (std::size_t at = 0; at < graph.size(); ++at) positions.emplace(graph[at].first, at);
+  for (int n = 0; n < 20; ++n) {  // Most of these close none, in a wide graph;
     graph[random() % graph.size()].second.push_back(graph[random() % graph.size()].first);
+  }
+  for (int n = 0; n < 20; ++n) {  // and these do, if the input is an entry, too.
+    const auto& [key, inputs] = graph[random() % graph.size()];
+    const auto input = inputs.empty() ? positions.end() : positions.find(inputs[random() % inputs.size()]);
+    if (input != positions.end()) graph[input->second].second.push_back(key);
   }
   Disk disk;
   Plain taken((Graph()));
