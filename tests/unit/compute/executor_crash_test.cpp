@@ -100,7 +100,7 @@ TEST_CASE("crash: a kill between a value and its verdict loses one of them, or a
   std::mt19937 random(1);
   std::int64_t from = 0;
   for (int round = 0; round < 10; ++round) {
-    compute_and_die(directory, from, 1 + random() % 40, done);
+    compute_and_die(directory, from, static_cast<std::int64_t>(1 + random() % 40), done);
     Endless after(directory);
     REQUIRE(after.store().dag().check().has_value());
     // Chosen to be verified or not, as the ledger says of the written ones: both or neither of a pair are there.
