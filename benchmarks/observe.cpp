@@ -22,6 +22,7 @@
 #include "executor/work_graph.hpp"
 #include "recipes.hpp"
 #include "support/micro.hpp"
+#include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
 #include "support/scratch.hpp"
 #include "support/suite.hpp"
@@ -33,13 +34,6 @@ using deriva::Address;
 using deriva::Recipe;
 using deriva::Store;
 namespace event = deriva::event;
-
-Store open_relaxed(const std::filesystem::path& directory) {
-  std::filesystem::remove_all(directory);
-  deriva::StoreOptions options;
-  options.environment.durability = deriva::Durability::relaxed;
-  return Store::open(directory, options).value();
-}
 
 /// What one node of an executor tells: it begins, its function begins and ends, it ends, its value is cached.
 constexpr double events_per_node = 5;

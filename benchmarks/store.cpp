@@ -16,6 +16,7 @@
 #include "support/micro.hpp"
 #include "support/process.hpp"
 #include "support/raw_lmdb.hpp"
+#include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
 #include "support/scratch.hpp"
 #include "support/suite.hpp"
@@ -122,13 +123,11 @@ void make_raw_of_size(const fs::path& directory, std::uint64_t bytes, const Enco
 }
 
 void measure_open(const Options& options, Report& report, const Encoded& encoded, const Scratch& scratch) {
-  const fs::path store = fresh(scratch.path() / "open-store");
+  const fs::path store = scratch.path() / "open-store";
   const fs::path lmdb = scratch.path() / "open-raw";
   const std::uint64_t n = encoded.recipes.size();
   {
-    deriva::StoreOptions relaxed;
-    relaxed.environment.durability = deriva::Durability::relaxed;
-    Store filled = Store::open(store, relaxed).value();
+    Store filled = open_relaxed(store);
     time_batches(encoded.recipes, [&](std::span<const Recipe> part) { filled.put_recipes(part).value(); });
     filled.flush().value();
   }

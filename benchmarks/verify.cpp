@@ -17,6 +17,7 @@
 #include <deriva/store/store.hpp>
 
 #include "executor/work_graph.hpp"
+#include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
 #include "support/scratch.hpp"
 #include "support/suite.hpp"
@@ -110,9 +111,7 @@ void measure_always(const bench::Options& options, bench::Report& report, deriva
 
 void run_suite(const bench::Options& options, bench::Report& report) {
   const bench::Scratch scratch(options.scratch);
-  deriva::StoreOptions relaxed;
-  relaxed.environment.durability = deriva::Durability::relaxed;
-  deriva::Store store = deriva::Store::open(scratch.path() / "verify", relaxed).value();
+  deriva::Store store = bench::open_relaxed(scratch.path() / "verify");
   measure_off(options, report, store);
   measure_always(options, report, store);
 }

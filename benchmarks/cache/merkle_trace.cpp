@@ -17,6 +17,7 @@
 
 #include "cache/contenders.hpp"
 #include "cache/trace.hpp"
+#include "support/relaxed_store.hpp"
 #include "support/suite.hpp"
 
 namespace bench {
@@ -28,12 +29,6 @@ using deriva::Recipe;
 namespace fs = std::filesystem;
 
 Blob digest_of(deriva::BytesView bytes) { return Blob::copy_of(deriva::BytesView(deriva::Digest::of(bytes).bytes)); }
-
-deriva::Store open_relaxed(const fs::path& directory) {
-  deriva::StoreOptions options;
-  options.environment.durability = deriva::Durability::relaxed;
-  return deriva::Store::open(directory, options).value();
-}
 
 /// A directory tree as recipes, one per file and directory; records what an executor computes of it.
 class Recorder {

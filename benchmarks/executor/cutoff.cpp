@@ -17,6 +17,7 @@
 #include <deriva/compute/function_registry.hpp>
 #include <deriva/store/store.hpp>
 
+#include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
 
 namespace bench {
@@ -47,7 +48,8 @@ std::uint64_t number_of(const Blob& value) {
 /// A binary tree over leaves. Each leaf is read by a function of its own; the nodes above ignore the lowest bit.
 class Tree {
  public:
-  Tree(const fs::path& directory, std::size_t nodes) : store_(open(directory)), readers_(std::bit_ceil(nodes) / 2) {
+  Tree(const fs::path& directory, std::size_t nodes)
+      : store_(open_relaxed(directory)), readers_(std::bit_ceil(nodes) / 2) {
     registry_.add({"read", "1"}, [](std::span<const Blob> inputs, const deriva::Params&) { return inputs[0]; });
     registry_.add({"add", "1"}, [](std::span<const Blob> inputs, const deriva::Params&) {
       const std::uint64_t sum = (number_of(inputs[0]) & ~std::uint64_t{1}) + (number_of(inputs[1]) & ~std::uint64_t{1});
@@ -105,12 +107,6 @@ class Tree {
   }
 
  private:
-  static Store open(const fs::path& directory) {
-    fs::remove_all(directory);
-    deriva::StoreOptions options;
-    options.environment.durability = deriva::Durability::relaxed;
-    return Store::open(directory, options).value();
-  }
   Recipe reader(std::uint64_t number) { return {{"read", "1"}, {leaf(number)}, {}}; }
   Address leaf(std::uint64_t number) {
     leaves_.push_back(number);

@@ -19,6 +19,7 @@
 #include "executor/contender.hpp"
 #include "support/micro.hpp"
 #include "support/process.hpp"
+#include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
 
 namespace bench {
@@ -32,13 +33,6 @@ using deriva::Recipe;
 using deriva::Store;
 
 constexpr std::size_t hit_values = 1'000;
-
-Store open_relaxed(const fs::path& directory) {
-  fs::remove_all(directory);
-  deriva::StoreOptions options;
-  options.environment.durability = deriva::Durability::relaxed;
-  return Store::open(directory, options).value();
-}
 
 void measure_hits(const Options& options, Report& report, const fs::path& scratch) {
   Store store = open_relaxed(scratch / "hit");

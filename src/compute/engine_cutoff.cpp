@@ -53,16 +53,14 @@ void Engine::look_back(Worker& worker) {
   if (!done) return;  // They run.
   for (Worker::FoundBack& found : worker.found_back) {
     Worker::Ran& ran = worker.ran[found.job];
-    if (!found.value) {
-      ran.known = std::make_shared<const KnownResult>(found.result);
-      continue;
+    if (found.value) {
+      Result<Blob> value = load(store_, *std::move(found.value));
+      if (!value) continue;  // Damaged: it runs.
+      ran.result = std::move(value);
+      ran.compute_time = found.result.record.compute_time;
+      ran.cut_off = true;
     }
-    Result<Blob> value = load(store_, *std::move(found.value));
-    if (!value) continue;  // Damaged: it runs.
-    ran.result = std::move(value);
-    ran.compute_time = found.result.record.compute_time;
-    ran.cut_off = true;
-    ran.digest = found.result.record.digest;
+    ran.known = std::make_shared<const KnownResult>(found.result);
   }
 }
 
@@ -132,7 +130,7 @@ void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worke
   }
   events_.flight_finished(job, *ran.result);
   keep_result(job, **ran.result, ran.compute_time, false, {});
-  if (options_.store_results) digests_.emplace(job.node, ran.digest);
+  if (options_.store_results) digests_.emplace(job.node, ran.known->record.digest);
   plan_.complete(job.node, **std::move(ran.result));
 }
 

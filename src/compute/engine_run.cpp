@@ -23,6 +23,13 @@ constexpr float shared_time = 20'000;
 /// would take as long.
 constexpr std::chrono::microseconds worth_keeping{1};
 
+/// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
+Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                               const FunctionRun& run) {
+  Context context(boost::asio::any_io_executor(), *job.address, run.stop.get_token(), run.deadline, nullptr, run.trace);
+  return call_guarded(job.function->function, inputs, params, &context);
+}
+
 }  // namespace
 
 bool Engine::run(Lock& lock, Worker& worker) {
@@ -209,14 +216,10 @@ void Engine::call_functions(Worker& worker) {
 /// `again`: another execution, to be compared.
 Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                           const FunctionRun* run, bool again) const {
-  std::optional<Context> context;
-  if (run != nullptr) {
-    context.emplace(boost::asio::any_io_executor(), *job.address, run->stop.get_token(), run->deadline, nullptr,
-                    run->trace);
-  }
   const bool told = job.flight.number != 0;
   const Clock::time_point started = told ? events_.function_started(job, again) : Clock::time_point();
-  Result<Blob> result = call_guarded(job.function->function, inputs, params, context ? &*context : nullptr);
+  Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
+                                       : call_with_context(job, params, inputs, *run);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   if (told) events_.function_finished(job, again, started, inputs, result);
   return result;

@@ -112,8 +112,7 @@ struct Worker {
     bool measured = false;
     bool share = false;    ///< The executions, with other threads.
     bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
-    bool cut_off = false;  ///< It did not run: the result is another recipe's.
-    Digest digest;         ///< Of the value, then.
+    bool cut_off = false;  ///< It did not run: the result is another recipe's, the `known` one.
     KnownResultPtr known{};
   };
   /// A job of which a result may be known.

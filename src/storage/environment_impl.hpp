@@ -60,6 +60,8 @@ class Environment::Impl {
     unsigned int flags = 0;
     std::size_t value_size = 0;  ///< of a set
   };
+  /// Of a table of sets.
+  static constexpr unsigned int set_flags = MDB_DUPSORT | MDB_DUPFIXED;
   /// The same for several tables, in one transaction.
   Result<std::vector<MDB_dbi>> tables(std::span<const TableSpec> specs);
 

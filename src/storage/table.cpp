@@ -11,8 +11,6 @@
 namespace deriva::detail {
 namespace {
 
-constexpr unsigned int set_flags = MDB_DUPSORT | MDB_DUPFIXED;
-
 MDB_val to_lmdb(BytesView bytes) { return {bytes.size(), const_cast<std::byte*>(bytes.data())}; }
 BytesView from_lmdb(const MDB_val& value) { return {static_cast<const std::byte*>(value.mv_data), value.mv_size}; }
 
@@ -53,7 +51,7 @@ Result<RawTable> RawTable::open_map(Environment& environment, std::string_view n
 }
 
 Result<RawTable> RawTable::open_set(Environment& environment, std::string_view name, std::size_t value_size) {
-  const Result<MDB_dbi> handle = environment.impl().table(name, set_flags, value_size);
+  const Result<MDB_dbi> handle = environment.impl().table(name, Environment::Impl::set_flags, value_size);
   if (!handle) return handle.error();
   return RawTable(*handle, true);
 }

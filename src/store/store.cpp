@@ -24,8 +24,9 @@ namespace {
 /// All tables in one transaction, instead of one for each who uses them.
 Result<void> open_tables(Environment& environment, const std::string& graph_prefix) {
   std::vector<Environment::Impl::TableSpec> specs = detail::graph::table_specs(graph_prefix);
-  const auto names = {"blobs", "blob_files", "blob_totals", "functions", "cutoff", "discovered"};
+  const auto names = {"blobs", "blob_files", "blob_totals", "functions", "cutoff", "discovered", "ledger"};
   for (const char* name : names) specs.push_back({name, 0, 0});
+  specs.push_back({"discovered.by", Environment::Impl::set_flags, sizeof(Address)});
   if (const auto opened = environment.impl().tables(specs); !opened) return opened.error();
   return {};
 }

@@ -25,19 +25,28 @@ using test::only;
 using test::OnPool;
 using test::OnThisThread;
 
-TEST_CASE("events: a request that meets a flight joins it by its number") {
-  ObservedFixture f;
+/// A function that says when it is called, and returns when it is told to.
+struct Gate {
   std::promise<void> began;
   std::promise<void> go;
-  f.add("waits", [&](std::span<const Blob>, const Params&) {
-    began.set_value();
-    go.get_future().wait();
-    return Blob::copy_of("x");
-  });
+
+  auto function() {
+    return [this](std::span<const Blob>, const Params&) {
+      began.set_value();
+      go.get_future().wait();
+      return Blob::copy_of("x");
+    };
+  }
+};
+
+TEST_CASE("events: a request that meets a flight joins it by its number") {
+  ObservedFixture f;
+  Gate gate;
+  f.add("waits", gate.function());
   const Address waits = f.recipe("waits", {});
   OnPool<2> on(f, f.observed());
   auto first = on.executor.async_materialize(waits, {}, boost::asio::use_future);
-  began.get_future().wait();
+  gate.began.get_future().wait();
   auto second = on.executor.async_materialize(f.recipe("id", {waits}), {}, boost::asio::use_future);
   for (;;) {  // Until it has joined.
     f.hub->flush();
@@ -45,7 +54,7 @@ TEST_CASE("events: a request that meets a flight joins it by its number") {
     if (std::any_of(events.begin(), events.end(), [](const Event& e) { return e.as<event::FlightJoined>(); })) break;
     std::this_thread::yield();
   }
-  go.set_value();
+  gate.go.set_value();
   REQUIRE(first.get().has_value());
   REQUIRE(second.get().has_value());
   const std::vector<Event> events = f.take();
@@ -240,18 +249,13 @@ TEST_CASE("events: the trace of the caller reaches the function and is that of i
 TEST_CASE("events: nothing is told of what began before anybody listened") {
   ObservedFixture f;
   f.hub->detach(f.id);
-  std::promise<void> began;
-  std::promise<void> go;
-  f.add("waits", [&](std::span<const Blob>, const Params&) {
-    began.set_value();
-    go.get_future().wait();
-    return Blob::copy_of("x");
-  });
+  Gate gate;
+  f.add("waits", gate.function());
   OnPool<2> on(f, f.observed());
   auto answer = on.executor.async_materialize(f.recipe("waits", {}), {}, boost::asio::use_future);
-  began.get_future().wait();
+  gate.began.get_future().wait();
   f.hub->attach(f.recorder);
-  go.set_value();
+  gate.go.set_value();
   REQUIRE(answer.get().has_value());
   REQUIRE(on.executor.flush().has_value());
   const std::vector<std::string> names = names_of(f.take());
