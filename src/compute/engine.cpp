@@ -161,6 +161,7 @@ RequestPtr Engine::make_request(RequestId id, const Address& address, Materializ
 
 void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
   requests_.emplace(request->id, request);
+  ++entered_;
   StoreId id = *looked.id;
   if (looked.numbering != plan_.numbering()) {
     // The graph was compacted between two snapshots, or nothing was ever planned.

@@ -277,6 +277,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   ErrorMemo known_errors_;
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
+  std::uint64_t entered_ = 0;  ///< Requests that ever entered the plan.
   bool writing_ = false;
   std::vector<Refused> refused_;                                          ///< Since there was no request last.
   std::optional<Error> write_error_;                                      ///< The first since somebody was told.

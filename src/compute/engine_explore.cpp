@@ -32,6 +32,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   if (worker.expansions.empty()) return false;
   worker.numbering = plan_.numbering();
   worker.written = written_;
+  worker.entered = entered_;
   ++busy_;
   ++exploring_;
   wake();
@@ -48,7 +49,8 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   return true;
 }
 
-/// Looks up and answers slice by slice, as long as the snapshot has all that was written when a slice was taken.
+/// Looks up and answers slice by slice, as long as the snapshot has all that was written, and that was asked for,
+/// when a slice was taken.
 void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
   for (std::size_t looked_up = 0;;) {
     const bool fits = reader.numbering() == worker.numbering;
@@ -63,8 +65,8 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
     }
     worker.expansions.clear();
     count_met();
-    const bool go_on = fits && looked_up < nodes_per_step && written_ == worker.written && !stopping_ &&
-                       plan_.numbering() == worker.numbering;
+    const bool go_on = fits && looked_up < nodes_per_step && written_ == worker.written && entered_ == worker.entered &&
+                       !stopping_ && plan_.numbering() == worker.numbering;
     if (go_on) plan_.take_expansions(slice, worker.expansions);
     if (plan_.has_ready()) wake();
     lock.unlock();

@@ -22,6 +22,7 @@ void Plan::add_request(const Wish& wish) {
   request.id = wish.id;
   request.priority = wish.priority;
   request.keep_going = wish.keep_going;
+  request.period = exploring_.current();
   request.open = true;
   request.members = 1;
   auto address_of = [&](StoreId) { return wish.address; };
@@ -34,6 +35,9 @@ void Plan::add_request(const Wish& wish) {
   request.next_on_target = std::exchange(n.first_request, slot);
   if (n.state == State::available) {
     finish_requests(node, nullptr);
+  } else if (n.state == State::failed) {
+    finish_requests(node, poisoned_.at(node));
+    release(node);
   } else if (n.poisoned && !wish.keep_going) {
     finish_requests(node, poisoned_.at(node), true);
   } else if (wish.waiter != none) {
@@ -139,9 +143,9 @@ void Plan::next_turn(Turn turn, std::uint32_t request, bool has_more) {
 NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
   const bool forced = recompute != Recompute::nothing;
-  if (entry != none && forced && nodes_[entry].state == State::available) {
-    const bool is_done = nodes_[entry].forced && nodes_[entry].owner == request;
-    if (!is_done) forget(entry);  // Whoever has it keeps it.
+  if (entry != none && forced && nodes_[entry].is_done()) {
+    const bool is_redone = nodes_[entry].forced && nodes_[entry].owner == request;
+    if (!is_redone) forget(entry);  // Whoever has it keeps it.
   }
   if (entry != none) {
     meet(entry, request);
@@ -162,13 +166,14 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   if (owner.unexpanded == none) join_turn(to_expand, request);
   n.next = std::exchange(owner.unexpanded, node);
   ++expansions_;
+  exploring_.begin(owner.period);
   return node;
 }
 
 /// The request wants a node that is there already. What another one has brought in becomes as urgent as this one.
 void Plan::meet(NodeId node, std::uint32_t request) {
   Node& n = nodes_[node];
-  if (n.owner == request || !requests_[request].open) return;
+  if (n.owner == request || !requests_[request].open || n.state == State::failed) return;
   if (n.state == State::available) {
     reused_.push_back(requests_[request].id);
     ++requests_[request].members;  // It is counted once: from now on it is this request's.
@@ -210,10 +215,10 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
       request.unexpanded = n.next;
       --expansions_;
       if (n.state == State::dropped || n.interest == 0) {
+        end_exploring(node);
         free(node);
       } else {
         n.state = State::expanding;
-        ++expanding_;
         out.push_back({node, n.id, n.forced});
       }
     }
@@ -224,15 +229,17 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
 void Plan::retry(NodeId node) {
   Node& n = nodes_[node];
   n.state = State::unexpanded;
-  --expanding_;
   Request& owner = requests_[n.owner];
   if (owner.unexpanded == none) join_turn(to_expand, n.owner);
   n.next = std::exchange(owner.unexpanded, node);
   ++expansions_;
 }
 
+/// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
+void Plan::end_exploring(NodeId node) { exploring_.end(requests_[nodes_[node].owner].period, kept_enough_); }
+
 void Plan::set_stored(NodeId node, std::optional<Blob> value) {
-  --expanding_;
+  end_exploring(node);
   if (nodes_[node].interest == 0) {
     free(node);
   } else {
@@ -243,9 +250,9 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value) {
 }
 
 void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of) {
-  --expanding_;
   Node& n = nodes_[node];
   if (n.interest == 0) {
+    end_exploring(node);
     free(node);
     return shrink_if_empty();
   }
@@ -267,12 +274,19 @@ void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(Store
     const NodeId input = intern(found.inputs[i], n.owner, address_of, below);
     link(n.work.first_edge + i, input, node);
   }
-  if (n.work.pending == 0) make_ready(node);
+  end_exploring(node);
+  if (n.poisoned && n.work.pending == 0) failing_.push_back({node, poisoned_.at(node)});
+  fail_all();
+  if (n.state == State::waiting && n.work.pending == 0) make_ready(node);
 }
 
 void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent) {
   const Node& above = nodes_[dependent];
   Node& below = nodes_[input];
+  if (below.state == State::failed) {
+    edges_[edge] = {none, dependent, none, none};
+    return pass_on(dependent, poisoned_.at(input));
+  }
   ++below.interest;
   if (below.state == State::available) {
     edges_[edge] = {input, dependent, none, none};

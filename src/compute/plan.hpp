@@ -22,6 +22,7 @@
 
 #include "compute/edge_pool.hpp"
 #include "compute/failures.hpp"
+#include "compute/grace_periods.hpp"
 #include "compute/plan_node.hpp"
 #include "compute/ready_queue.hpp"
 #include "compute/slab.hpp"
@@ -44,7 +45,9 @@ struct ResolvedFunction;
 ///     any state, nobody interested --> gone: by `sweep`; expanding and running: when the worker reports
 ///
 /// A node exists once per id of the store, which makes it the single flight of its computation. It is kept while
-/// somebody is interested: a request that targets it, a node that has it as an input and is not done, or a pin.
+/// somebody is interested: a request that targets it, a node that has it as an input and is not done, or a pin; and
+/// when it is done, until all is explored that was being explored by then, which may come upon it, too. So no request
+/// computes anything twice, however much of it is computed before the rest is explored.
 ///
 /// Complexity: every call is linear in the edges that it touches; nothing is searched. Allocates in pages only, and
 /// gives large ones back when nothing is planned any more.
@@ -190,9 +193,7 @@ class Plan {
   std::vector<NodeId> take_resumed() { return std::exchange(resumed_, {}); }
   [[nodiscard]] bool has_resumed() const noexcept { return !resumed_.empty(); }
   /// Whether there are waits that were not checked, and nothing is left to explore that might close a cycle.
-  [[nodiscard]] bool can_check_waits() const noexcept {
-    return !unchecked_waits_.empty() && expansions_ == 0 && expanding_ == 0;
-  }
+  [[nodiscard]] bool can_check_waits() const noexcept { return !unchecked_waits_.empty() && !exploring_.any(); }
   /// Ends new waits for what depends on who waits: their requests fail with `Errc::cycle`.
   /// Complexity: for each, twice the nodes below what is waited for, or above who waits, whichever are fewer.
   void check_waits();
@@ -210,7 +211,7 @@ class Plan {
   [[nodiscard]] bool has_ready() const noexcept { return ready_count() > 0; }
   /// Including those that nobody wants any more and that were not swept.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_ + fresh_.size(); }
-  [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty(); }
+  [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty() || !kept_enough_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.in_use() - dropped_; }
   /// Which request brought the node in, or 0 if that is over; the node must not be gone.
   [[nodiscard]] RequestId owner(NodeId node) const { return requests_[nodes_[node].owner].id; }
@@ -247,6 +248,7 @@ class Plan {
     std::uint32_t ready = none;  ///< The queue of those, if there are any.
     std::array<std::uint32_t, 2> next_in_turn{none, none};
     Priority priority = Priority::normal;
+    GracePeriods::Period period = 0;  ///< Of its exploration.
     bool open = false;
     bool keep_going = false;
   };
@@ -281,6 +283,8 @@ class Plan {
   std::uint32_t pick(Turn turn);
   void next_turn(Turn turn, std::uint32_t request, bool has_more);
 
+  void end_exploring(NodeId node);
+
   // plan_run.cpp: from ready to available
   void make_ready(NodeId node);
   void push_ready(NodeId node);
@@ -313,9 +317,12 @@ class Plan {
   };
   void fail_all();
   void fail_one(const Failing& failing);
+  void keep_failed(const Failing& failing);
   void tell_failure(NodeId node, const FailuresPtr& failures);
+  void pass_on(NodeId dependent, const FailuresPtr& failures);
   void poison(NodeId node, const FailuresPtr& failures);
   void release(NodeId node);
+  void give_up(NodeId node);
   void release_inputs(NodeId node);
   void unlink(std::uint32_t edge);
   void abandon(NodeId node);
@@ -339,12 +346,13 @@ class Plan {
   std::array<std::array<Turns, priorities>, 2> turns_;
   std::uint32_t picks_ = 0;
   std::size_t expansions_ = 0;
-  std::size_t expanding_ = 0;
+  GracePeriods exploring_;  ///< Unexpanded and expanding nodes; keeps those that are done.
   std::size_t ready_ = 0;
   std::size_t dropped_ = 0;    ///< Nodes that are kept by a queue alone.
   std::vector<NodeId> fresh_;  ///< Made ready by `complete`, and in no queue yet.
   std::vector<NodeId> orphans_;
-  std::vector<NodeId> visit_;  ///< Of one call; kept for its memory.
+  std::vector<NodeId> kept_enough_;  ///< Nobody wants them, or somebody again.
+  std::vector<NodeId> visit_;        ///< Of one call; kept for its memory.
   std::vector<Raise> raises_;
   std::vector<Failing> failing_;
   std::vector<Finished> finished_;

@@ -7,7 +7,7 @@ namespace deriva::detail {
 // --- Failing
 
 void Plan::fail(NodeId node, const Error& error) {
-  if (nodes_[node].state == State::expanding) --expanding_;
+  if (nodes_[node].state == State::expanding) end_exploring(node);
   if (nodes_[node].state == State::running) forget_waits(node);
   give_places_back(node);
   failing_.push_back({node, make_failure(error)});
@@ -24,10 +24,27 @@ void Plan::fail_all() {
 }
 
 void Plan::fail_one(const Failing& failing) {
-  if (nodes_[failing.node].state == State::gone) return;  // Reached over two edges.
+  Node& n = nodes_[failing.node];
+  if (n.state == State::gone || n.state == State::failed) return;  // Reached over two edges.
   tell_failure(failing.node, failing.failures);
   release_inputs(failing.node);
-  free(failing.node);
+  if (n.keep_going && !n.forgotten && exploring_.any()) {
+    keep_failed(failing);
+  } else {
+    free(failing.node);
+  }
+}
+
+/// A request that keeps going may come upon the node again.
+void Plan::keep_failed(const Failing& failing) {
+  Node& n = nodes_[failing.node];
+  drop_params(failing.node);
+  n.work = PlanNode::Work();
+  n.state = State::failed;
+  n.poisoned = true;
+  n.interest = 0;
+  poisoned_.insert_or_assign(failing.node, failing.failures);
+  give_up(failing.node);
 }
 
 /// Finishes the requests for a node that fails, and passes the failure on to what depends on it.
@@ -37,13 +54,20 @@ void Plan::tell_failure(NodeId node, const FailuresPtr& failures) {
     Edge& told = edges_[edge];
     edge = told.next;
     told.input = none;
-    Node& dependent = nodes_[told.dependent];
-    if (!dependent.keep_going) {
-      failing_.push_back({told.dependent, failures});
-      continue;
+    pass_on(told.dependent, failures);
+    const Node& dependent = nodes_[told.dependent];
+    if (--nodes_[told.dependent].work.pending == 0 && dependent.keep_going) {
+      failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
     }
-    poison(told.dependent, failures);
-    if (--dependent.work.pending == 0) failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
+  }
+}
+
+/// An input of the dependent failed.
+void Plan::pass_on(NodeId dependent, const FailuresPtr& failures) {
+  if (nodes_[dependent].keep_going) {
+    poison(dependent, failures);
+  } else {
+    failing_.push_back({dependent, failures});
   }
 }
 
@@ -85,11 +109,20 @@ void Plan::poison(NodeId node, const FailuresPtr& failures) {
 void Plan::release(NodeId node) {
   Node& n = nodes_[node];
   if (--n.interest > 0) return;
-  if (n.state == State::available) {
-    free(node);
+  if (n.is_done()) {
+    give_up(node);
   } else {
     orphans_.push_back(node);
   }
+}
+
+/// Requires: it is done, and nobody is interested.
+void Plan::give_up(NodeId node) {
+  Node& n = nodes_[node];
+  if (n.lingers) return;
+  if (n.forgotten || !exploring_.any()) return free(node);
+  n.lingers = true;
+  exploring_.keep(node);
 }
 
 /// Takes back the node's interest in its inputs.
@@ -125,6 +158,12 @@ void Plan::unpin(NodeId node) {
 
 void Plan::sweep(std::size_t most) {
   flush_fresh();
+  for (; most > 0 && !kept_enough_.empty(); --most) {
+    const NodeId node = kept_enough_.back();
+    kept_enough_.pop_back();
+    nodes_[node].lingers = false;
+    if (nodes_[node].interest == 0) free(node);
+  }
   for (; most > 0 && !orphans_.empty(); --most) {
     const NodeId node = orphans_.back();
     orphans_.pop_back();
@@ -140,6 +179,7 @@ void Plan::abandon(NodeId node) {
     case State::gone:
     case State::dropped:
     case State::available:
+    case State::failed:
     case State::expanding:
       break;  // The worker's report frees it.
     case State::running:
@@ -192,7 +232,8 @@ void Plan::free(NodeId node) {
   n.interest = 0;
   n.depth = 0;
   n.first_request = none;
-  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.waits_for_place = false;
+  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.lingers = n.waits_for_place =
+      false;
   nodes_.give_back(node);
 }
 
@@ -207,6 +248,7 @@ void Plan::shrink_if_empty() {
   ids_.clear();
   queues_.clear();
   orphans_ = {};
+  kept_enough_ = {};
   fresh_ = {};
   visit_ = {};
 }

@@ -21,6 +21,7 @@ struct PlanNode {
     ready,
     running,
     available,
+    failed,   ///< Kept for what is explored later.
     dropped,  ///< Nobody wants it, nothing finds it, and a queue still has it.
   };
   struct Work {
@@ -38,6 +39,8 @@ struct PlanNode {
   PlanNode(const PlanNode&) = delete;
   PlanNode& operator=(const PlanNode&) = delete;
   ~PlanNode() { drop_value(); }
+
+  [[nodiscard]] bool is_done() const noexcept { return state == State::available || state == State::failed; }
 
   void set_value(Blob blob) noexcept {
     drop_value();
@@ -72,6 +75,7 @@ struct PlanNode {
   bool forced : 1 = false;           ///< To be computed even if it is stored;
   bool forces_inputs : 1 = false;    ///< what is below it, too.
   bool poisoned : 1 = false;         ///< An input failed; it waits for the others, and fails.
+  bool lingers : 1 = false;          ///< Done and given up, and kept for what is explored later.
   bool waits_for_place : 1 = false;  ///< A running one that has waited, and goes on when it has its places back.
 };
 static_assert(sizeof(PlanNode) == 64);

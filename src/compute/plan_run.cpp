@@ -175,7 +175,7 @@ void Plan::add_job(NodeId node, Batch& batch) {
       batch.missing.push_back(
           {input, first + i, number, below.forgotten ? none : below.id, &addresses_[input], below.interest > 1});
       batch.inputs.emplace_back();
-    } else if (below.interest > 1) {
+    } else if (below.interest > 1 || exploring_.any()) {
       batch.inputs.push_back(below.value);
     } else {  // Nobody else will ask for it: whoever comes later starts afresh.
       batch.inputs.push_back(std::move(below.value));

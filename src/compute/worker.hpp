@@ -92,7 +92,8 @@ struct Worker {
   };
   std::vector<Plan::Expansion> expansions;
   std::uint64_t numbering = 0;  ///< Of these.
-  std::uint64_t written = 0;    ///< The last batch that the snapshot is certain to have.
+  std::uint64_t written = 0;    ///< The last batch that the snapshot is certain to have;
+  std::uint64_t entered = 0;    ///< as many requests' targets, too.
   std::vector<Found> found;
   std::vector<StoreId> inputs;
   std::vector<std::byte> encoded_params;

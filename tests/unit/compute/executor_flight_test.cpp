@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <future>
 #include <latch>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
@@ -181,6 +184,64 @@ TEST_CASE("executor: blocking requests make progress although nobody runs the I/
     wrong += text_of(executor.materialize(target)) == std::to_string(i) ? 0 : 1;
   });
   REQUIRE(wrong == 0);
+}
+
+/// Whoever asks for `late` waits until the gate is opened.
+struct SlowRegistry {
+  const FunctionRegistry& functions;
+  std::latch& gate;
+  std::latch* inside = nullptr;  ///< Counted down by who waits.
+  Function find(const FunctionId& id) const noexcept {
+    if (id.name == "late") {
+      if (inside != nullptr) inside->count_down();
+      gate.wait();
+    }
+    return functions.find(id);
+  }
+};
+
+TEST_CASE("executor: without a store, what ran while the rest was still being explored does not run again") {
+  constexpr int many = 2'000;      // Several slices of exploration,
+  constexpr int explored = 1'400;  // of which one is held up.
+  ComputeFixture f;
+  std::latch gate(explored);
+  f.add("shared", [](std::span<const Blob>, const Params&) { return Blob::copy_of("s"); });
+  f.add("one of many", [&](std::span<const Blob> inputs, const Params&) {
+    if (f.runs("one of many") <= explored) gate.count_down();
+    return inputs[0];
+  });
+  f.add("late", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
+  const Address shared = f.recipe("shared", {});
+  std::vector<Address> inputs{f.recipe("late", {shared})};
+  for (int i = 0; i < many; ++i) inputs.push_back(f.numbered("one of many", i, {shared}));
+  ExecutorOptions options;
+  options.concurrency = 2;
+  options.store_results = false;
+  options.cache_bytes = 0;
+  const SlowRegistry registry{f.registry, gate};
+  boost::asio::thread_pool pool(2);
+  Executor executor(pool.get_executor(), *f.store, registry, options);
+  REQUIRE(executor.materialize(f.recipe("concat", inputs))->size() == many + 1);
+  REQUIRE(f.runs("shared") == 1);
+  REQUIRE(f.runs("one of many") == many);
+}
+
+TEST_CASE("executor: a recipe put and asked for while another request is explored is looked for where it is not yet") {
+  ComputeFixture f;
+  f.add("late", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
+  std::latch inside(1);
+  std::latch gate(1);
+  const SlowRegistry registry{f.registry, gate, &inside};
+  boost::asio::thread_pool pool(1);
+  Executor executor(pool.get_executor(), *f.store, registry);
+  const Address explored = f.recipe("late", {f.leaf("leaf")});
+  std::future<Result<Blob>> first = executor.async_materialize(explored, {}, boost::asio::use_future);
+  inside.wait();
+  const Address put = f.recipe("concat", {f.leaf("new")});
+  std::future<Result<Blob>> second = executor.async_materialize(put, {}, boost::asio::use_future);
+  gate.count_down();
+  REQUIRE(text_of(first.get()) == "leaf");
+  REQUIRE(text_of(second.get()) == "new");
 }
 
 }  // namespace
