@@ -19,17 +19,18 @@ struct Sizes {
   [[nodiscard]] std::size_t total() const noexcept { return fill + single + hundreds + large + tail; }
 
   std::size_t fill;      ///< In batches of 10,000 into memory, where a flush costs nothing.
-  std::size_t single;    ///< Then, durable, one by one;
+  std::size_t single;    ///< Then, durable, one by one: of a large graph as many as one merge of the tail takes;
   std::size_t hundreds;  ///< in batches of 100;
   std::size_t large;     ///< in batches of 10,000;
   std::size_t tail;      ///< in small ones, as many as the engine's unmerged tail takes.
 };
 
 /// What engines measured, under these names: "fill", "sync1", "sync100", "sync10k", "remove" (recipes per second),
-/// "sync1 written" and so on (bytes handed to the system per recipe),
-/// "p99/median" (of the fill's commits), "file", "live", "compacted" (bytes per recipe), "open" (a new process that
-/// opens and asks once), "inputs", "dependents" (ns), "order", "hub", "middle" (nodes per second), "private",
-/// "private after walks", "mapped" (bytes).
+/// "sync1 written" and so on (bytes handed to the system per recipe), "sync1 cpu" and so on (ns of processor time per
+/// recipe),
+/// "p99/median" (of the processor time of the fill's commits, where nothing waits), "file", "live", "compacted" (bytes
+/// per recipe), "open" (a new process that opens and asks once), "inputs", "dependents" (ns), "order", "hub", "middle"
+/// (nodes per second), "private", "private after walks", "mapped" (bytes).
 class Contest {
  public:
   Contest(const Options& options, std::vector<EngineKind> kinds, std::size_t recipes);

@@ -1,5 +1,6 @@
 #include "dag/extras.hpp"
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 #include <random>
@@ -29,6 +30,13 @@ fs::path fresh(const fs::path& directory) {
   return directory;
 }
 
+/// By key, which is how LMDB itself is filled fastest.
+std::vector<Entry> sorted(std::span<const Entry> entries) {
+  std::vector<Entry> out(entries.begin(), entries.end());
+  std::ranges::sort(out, {}, [](const Entry& entry) { return entry.first; });
+  return out;
+}
+
 /// Fills an engine with entries; returns how long each commit took, in ns.
 std::vector<double> fill(const EngineKind& kind, const fs::path& directory, std::span<const Entry> entries) {
   const auto engine = kind.open(fresh(directory), Commits::relaxed);
@@ -50,10 +58,12 @@ void measure_open_at(const Options& options, Report& report, const std::string& 
   std::vector<std::function<void()>> turns;
   for (const EngineKind& kind : kinds) {
     const fs::path directory = scratch.path() / kind.name;
-    if (kind.on_disk) {
+    if (kind.name == ours) {
       const std::vector<double> times = fill(kind, directory, workload.entries(0, n));
       samples.add(kind.name, "p99", percentile(times, 0.99) / median(times));
       static_cast<void>(fill_tail(*kind.open(directory, Commits::relaxed), workload.entries(n, tail)));
+    } else if (kind.on_disk) {
+      static_cast<void>(fill(kind, directory, sorted(workload.entries(0, n))));
     } else {
       keep_entries(fresh(directory), workload.entries(0, n));
     }
@@ -67,8 +77,8 @@ void measure_open_at(const Options& options, Report& report, const std::string& 
               samples.median(raw, "open"), n});
   report.add(
       {id + ".vs_raw", samples.ratio(ours, raw, "open"), Unit::factor, 5, Better::lower, raw + " open + get", 1, n});
-  report.add({"dag.insert.p99_to_median." + size, samples.median(ours, "p99"), Unit::factor, 3, Better::lower, raw,
-              samples.median(raw, "p99"), n});
+  report.add({"dag.insert.p99_to_median." + size, samples.median(ours, "p99"), Unit::factor, 3, Better::lower, "",
+              std::nullopt, n});
   if (kinds.size() < 3) return;
   report.add({id + ".vs_rebuild", samples.ratio(kinds[2].name, ours, "open"), Unit::factor,
               n == 1'000'000 ? std::optional<double>(5'000) : std::nullopt, Better::higher,
@@ -84,9 +94,8 @@ void measure_open(const Options& options, Report& report, std::size_t n) {
   }
   report.note(
       "dag.open: a new process each time that opens and asks for the inputs of one key, timed inside; its pages "
-      "are in the page cache; the unmerged tail is full; p99_to_median: of the commits of 10,000 that filled it, on "
-      "the "
-      "disk");
+      "are in the page cache; the unmerged tail is full; raw LMDB was filled in the order of its keys, which leaves "
+      "its tree no deeper; p99_to_median: of the commits of 10,000 that filled it, on the disk");
 }
 
 void measure_unusual_inserts(const Options& options, Report& report, std::size_t n) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <map>
 #include <string>
@@ -46,6 +47,14 @@ double nanoseconds(Call&& call) {
   const auto start = std::chrono::steady_clock::now();
   call();
   return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Processor time that the call takes, of all threads of this process, in ns.
+template <class Call>
+double cpu_nanoseconds(Call&& call) {
+  const std::clock_t start = std::clock();
+  call();
+  return static_cast<double>(std::clock() - start) * (1e9 / CLOCKS_PER_SEC);
 }
 
 /// `count` things in `ns` nanoseconds, as a rate per second.
