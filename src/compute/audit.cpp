@@ -52,16 +52,13 @@ class Audit {
     std::unique_lock lock(mutex_);
     if (next_ == chosen_.size()) return;
     ++working_;
-    while (next_ < chosen_.size() && !options_.stop.stop_requested() && Clock::now() < deadline_) {
+    while (next_ < chosen_.size() && !is_over()) {
       const Address address = chosen_[next_++];
       lock.unlock();
       Result<AuditFinding> finding = check(address, comparisons);
-      Result<void> recorded;
-      if (comparisons.size() >= recorded_together) recorded = record(comparisons);
       lock.lock();
       if (!finding) fail(finding.error());
-      if (!recorded) fail(recorded.error());
-      if (finding) count(*std::move(finding));
+      if (finding && finding->outcome != AuditOutcome::not_reached) count(*std::move(finding));
     }
     next_ = chosen_.size();  // Nobody begins another one.
     lock.unlock();
@@ -83,6 +80,8 @@ class Audit {
   }
 
  private:
+  bool is_over() const { return options_.stop.stop_requested() || Clock::now() >= deadline_; }
+
   /// Executes a recipe, as often as the options say or until it differs.
   Result<AuditFinding> check(const Address& address, std::vector<Comparison>& comparisons) {
     StoredComputation computation;
@@ -99,17 +98,43 @@ class Audit {
       return finding;
     }
     for (std::size_t i = 0; i < options_.executions && finding.outcome == AuditOutcome::equal; ++i) {
-      const Result<Blob> value = execute(function->function, computation);
-      Result<Comparison> comparison = compare_with_stored(store_, address, computation.result, value, report_.seed);
-      if (!comparison) return comparison.error();
-      if (ObserverHub* const hub = StoreAccess::observers(store_)) tell_verified(*hub, *comparison, finding.function);
-      comparisons.push_back(*std::move(comparison));
-      if (comparisons.back().agrees()) continue;
-      finding.outcome = value ? AuditOutcome::diverged : AuditOutcome::failed;
-      finding.error =
-          value ? violation(comparisons.back(), finding.function) : attribute(value.error(), address, finding.function);
+      if (i > 0 && is_over()) {
+        finding.outcome = AuditOutcome::not_reached;
+        break;
+      }
+      if (Result<void> executed = execute_once(computation, function->function, finding, comparisons); !executed) {
+        return executed.error();
+      }
+      if (comparisons.size() < recorded_together) continue;
+      if (Result<void> recorded = record(comparisons); !recorded) return recorded.error();
     }
     return finding;
+  }
+
+  Result<void> execute_once(const StoredComputation& computation, const Function& function, AuditFinding& finding,
+                            std::vector<Comparison>& comparisons) {
+    Result<Blob> value = Blob();
+    const Result<Obstacle> obstacle = execute(store_, function, computation, value);
+    if (!obstacle) return obstacle.error();
+    if (*obstacle != Obstacle::none) {
+      finding.outcome = AuditOutcome::missing_input;
+      return {};
+    }
+    if (!value) {
+      finding.outcome = AuditOutcome::failed;
+      finding.error = attribute(value.error(), finding.address, finding.function);
+      if (value.error().error_class() == ErrorClass::transient) return {};  // It says nothing about the function.
+    }
+    Result<Comparison> comparison =
+        compare_with_stored(store_, finding.address, computation.result, value, report_.seed);
+    if (!comparison) return comparison.error();
+    if (ObserverHub* const hub = StoreAccess::observers(store_)) tell_verified(*hub, *comparison, finding.function);
+    if (value && !comparison->agrees()) {
+      finding.outcome = AuditOutcome::diverged;
+      finding.error = violation(*comparison, finding.function);
+    }
+    comparisons.push_back(*std::move(comparison));
+    return {};
   }
 
   Result<void> record(std::vector<Comparison>& comparisons) {

@@ -29,8 +29,10 @@ enum class Obstacle : std::uint8_t { none, no_result, input_not_stored };
 [[nodiscard]] Result<Obstacle> read_computation(const Store& store, const Address& address,
                                                 StoredComputation& computation);
 
-/// Runs a function of either kind on this thread, to its end; a coroutine function on a context of its own. Nothing
-/// that it throws comes out.
-[[nodiscard]] Result<Blob> execute(const Function& function, const StoredComputation& computation);
+/// Runs a function of either kind on this thread, to its end; a coroutine function on a context of its own. `value` is
+/// what it returned; nothing that it throws comes out. What it asks for is taken from the store; `input_not_stored`: it
+/// is not there, and `value` means nothing. Errors: the store's.
+[[nodiscard]] Result<Obstacle> execute(const Store& store, const Function& function,
+                                       const StoredComputation& computation, Result<Blob>& value);
 
 }  // namespace deriva::detail

@@ -37,15 +37,19 @@ Result<void> check(Store& store, const Function& function, const FunctionId& to,
     if (!obstacle) return obstacle.error();
     if (*obstacle != Obstacle::none) continue;
     computation.recipe.function = to;
-    const Result<Blob> value = execute(function, computation);
+    computation.address = computation.recipe.address();
+    Result<Blob> value = Blob();
+    const Result<Obstacle> executed = execute(store, function, computation, value);
+    if (!executed) return executed.error();
+    if (*executed != Obstacle::none) continue;
     ++report.checked;
     const Result<Comparison> comparison = compare_with_stored(store, address, computation.result, value, 0);
     if (!comparison) return comparison.error();
     if (comparison->agrees()) continue;
     ++report.different;
     if (report.differences.size() >= options.listed_differences) continue;
-    report.differences.push_back({address, computation.recipe.address(),
-                                  value ? violation(*comparison, to) : attribute(value.error(), address, to)});
+    report.differences.push_back(
+        {address, computation.address, value ? violation(*comparison, to) : attribute(value.error(), address, to)});
   }
   return {};
 }
@@ -71,8 +75,17 @@ Result<void> alias(Store& store, const FunctionId& to, std::span<const Address> 
     Result<std::optional<Blob>> value = store.value(address);
     if (!value) return value.error();
     if (!*recipe || !*result || !*value) continue;  // Removed or evicted in the meantime.
+    const Result<std::optional<LedgerEntry>> known = store.ledger().verdict(address);
+    if (!known) return known.error();
+    if (*known && (*known)->verdict == Verdict::diverged) continue;  // Nobody knows which value is right.
+    Result<std::vector<Address>> discovered = store.discovered_inputs(address);
+    if (!discovered) return discovered.error();
     (*recipe)->function = to;
-    results.push_back({(*recipe)->address(), std::move(**value), (*result)->compute_time, (*result)->computed_at});
+    results.push_back({(*recipe)->address(),
+                       std::move(**value),
+                       (*result)->compute_time,
+                       (*result)->computed_at,
+                       {.discovered = *std::move(discovered)}});
     recipes.push_back(std::move(**recipe));
     if (recipes.size() < alias_batch) continue;
     if (auto done = put(); !done) return done;

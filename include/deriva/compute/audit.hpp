@@ -27,8 +27,8 @@ enum class AuditOutcome : std::uint8_t {
   diverged,          ///< One gave another value.
   failed,            ///< One failed, though there is a stored value.
   missing_function,  ///< The registry has not got its function.
-  missing_input,     ///< The value of an input is not stored (any more).
-  not_reached,       ///< The time was over, or it was cancelled.
+  missing_input,     ///< The value of an input, or of what it asked for, is not stored (any more).
+  not_reached,       ///< The time was over, or it was cancelled, before it was executed as often as it should be.
 };
 inline constexpr std::size_t audit_outcomes = 6;
 
@@ -53,9 +53,9 @@ struct AuditOptions {
   // How
   /// Functions that run at the same time, the calling thread's included; at least 1.
   std::size_t concurrency = 1;
-  /// No further recipe is begun after this time. Zero: no limit.
+  /// No further execution is begun after this time. Zero: no limit.
   std::chrono::nanoseconds time_budget{0};
-  /// No further recipe is begun once a stop is requested.
+  /// No further execution is begun once a stop is requested.
   std::stop_token stop;
   /// Called after each recipe with what is known so far, by one thread at a time; must be quick. An exception from it
   /// is swallowed.
@@ -90,8 +90,10 @@ Result<AuditReport> audit(boost::asio::any_io_executor io, Store& store, const R
 }
 
 /// Executes recipes that have a stored result again, with the stored values of their inputs, and compares. Stored
-/// values are never replaced; the ledger gets a comparison for every execution. Blocks: the calling thread takes part
-/// in the work, and `concurrency - 1` tasks on the I/O executor, as far as that runs.
+/// values are never replaced; the ledger gets a comparison for every execution, except for `ErrorClass::transient`
+/// failures, which say nothing. What functions ask for (`Context::materialize`) is taken from the store, never
+/// computed; `FunctionOptions` do not apply. Blocks: the calling thread takes part in the work, and `concurrency - 1`
+/// tasks on the I/O executor, as far as that runs.
 ///
 /// Thread safety: any thread; the store may be in use. Memory: 32 bytes for each result chosen.
 /// Errors: `invalid_argument` (a fraction outside [0, 1], no executions or concurrency), and the store's.

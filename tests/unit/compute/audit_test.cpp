@@ -1,41 +1,16 @@
 #include <deriva/compute/audit.hpp>
 
 #include <atomic>
-#include <cmath>
-#include <limits>
-#include <set>
-#include <stdexcept>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
-#include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/audit_fixture.hpp"
+#include "unit/compute/events_fixture.hpp"
 
 namespace deriva::test {
 namespace {
-
-/// A store with results, and a function whose answer can be changed behind its back.
-struct AuditFixture : ComputeFixture {
-  AuditFixture() {
-    add("count", [this](std::span<const Blob>, const Params& params) -> Result<Blob> {
-      const auto number = std::get<std::int64_t>(params.at("n"));
-      if (throws) throw std::runtime_error("no luck");
-      return Blob::adopt((changed ? "other " : "value ") + std::to_string(number));
-    });
-  }
-  Address compute(std::int64_t n) {
-    const Address address = recipe("count", {}, {{"n", n}});
-    REQUIRE(SyncExecutor(*store, registry).materialize(address).has_value());
-    return address;
-  }
-  Result<AuditReport> audit(const AuditOptions& options = {}) {
-    return deriva::audit(io.get_executor(), *store, registry, options);
-  }
-
-  std::atomic<bool> changed{false};
-  std::atomic<bool> throws{false};
-  boost::asio::thread_pool io{2};
-};
 
 TEST_CASE("audit: executes every stored result once and finds them equal") {
   AuditFixture f;
@@ -140,54 +115,6 @@ TEST_CASE("audit: of a root, looks at what the root needs and at nothing else") 
   REQUIRE(f.audit(options)->chosen == 1);
 }
 
-TEST_CASE("audit: a share, a number and a seed choose") {
-  AuditFixture f;
-  for (int i = 0; i < 400; ++i) f.compute(i);
-  AuditOptions options;
-  options.seed = 5;
-  options.fraction = 0.25;
-  const std::uint64_t quarter = f.audit(options)->chosen;
-  REQUIRE(quarter > 60);
-  REQUIRE(quarter < 140);
-  REQUIRE(f.audit(options)->chosen == quarter);
-  options.count = 10;
-  REQUIRE(f.audit(options)->checked == 10);
-  options.fraction = 0;
-  REQUIRE(f.audit(options)->chosen == 0);
-}
-
-TEST_CASE("audit: is stopped between two recipes, and says what it did not reach") {
-  AuditFixture f;
-  for (int i = 0; i < 20; ++i) f.compute(i);
-  AuditOptions options;
-  std::stop_source stop;
-  SECTION("by its caller") {
-    options.stop = stop.get_token();
-    options.progress = [&stop](const AuditReport& report) {
-      if (report.checked == 5) stop.request_stop();
-    };
-    const AuditReport report = f.audit(options).value();
-    REQUIRE(report.checked == 5);
-    REQUIRE(report.count(AuditOutcome::not_reached) == 15);
-  }
-  SECTION("by the time") {
-    options.time_budget = std::chrono::nanoseconds(1);
-    REQUIRE(f.audit(options)->count(AuditOutcome::not_reached) > 0);
-  }
-}
-
-TEST_CASE("audit: several threads check each recipe once") {
-  AuditFixture f;
-  for (int i = 0; i < 200; ++i) f.compute(i);
-  f.add("slowly", [](std::span<const Blob>, const Params&) -> Result<Blob> { return Blob(); });
-  AuditOptions options;
-  options.concurrency = 3;
-  const int before = f.runs("count");
-  REQUIRE(f.audit(options)->count(AuditOutcome::equal) == 200);
-  REQUIRE(f.runs("count") == before + 200);
-  for (const auto& [address, entry] : f.store->ledger().diverged().value()) FAIL(address.to_string());
-}
-
 TEST_CASE("audit: coroutine functions are executed to their end") {
   AuditFixture f;
   f.add_async("later", [](std::vector<Blob> inputs, Params, Context&) -> boost::asio::awaitable<Blob> {
@@ -199,18 +126,84 @@ TEST_CASE("audit: coroutine functions are executed to their end") {
   REQUIRE(f.runs("later") == 2);
 }
 
-TEST_CASE("audit: options that mean nothing are refused") {
+TEST_CASE("audit: functions that take a context, or ask for other values, pass for ones that fail") {
+  AuditFixture f;
+  f.registry.add({"plain", "1"}, [](std::span<const Blob>, const Params&, Context& context) {
+    return Blob::copy_of(context.address().to_string());
+  });
+  const Address asked = f.numbered("id", 1, {f.leaf("x")});
+  f.add_async("asks", [&](std::vector<Blob>, Params, Context& context) -> boost::asio::awaitable<Result<Blob>> {
+    co_return co_await context.materialize(asked);
+  });
+  const Address root = f.recipe("concat", {f.recipe("plain", {}), f.recipe("asks", {})});
+  REQUIRE(SyncExecutor(*f.store, f.registry).materialize(root).has_value());
+  SECTION("they are equal") {
+    REQUIRE(f.audit()->count(AuditOutcome::equal) == 4);
+    REQUIRE(f.store->ledger().diverged().value().empty());
+    REQUIRE(f.runs("id") == 2);  // Not for the one that asks.
+  }
+  SECTION("what is asked for is not stored any more") {
+    REQUIRE(f.store->remove(asked).value());
+    const AuditReport report = f.audit().value();
+    REQUIRE(report.count(AuditOutcome::missing_input) == 1);
+    REQUIRE(report.count(AuditOutcome::equal) == 2);
+    REQUIRE_FALSE(f.store->ledger().verdict(f.recipe("asks", {})).value());
+  }
+}
+
+TEST_CASE("audit: a failure that may pass is taken for a divergence") {
+  AuditFixture f;
+  bool is_down = false;
+  f.add("fetches", [&](std::span<const Blob>, const Params&) -> Result<Blob> {
+    if (is_down) return Error(Errc::io_error, "no connection").with_class(ErrorClass::transient);
+    return Blob::copy_of("page");
+  });
+  const Address address = f.recipe("fetches", {});
+  REQUIRE(SyncExecutor(*f.store, f.registry).materialize(address).has_value());
+  is_down = true;
+  const AuditReport report = f.audit().value();
+  REQUIRE(report.count(AuditOutcome::failed) == 1);
+  REQUIRE(report.findings.front().error->message().find("no connection") != std::string::npos);
+  REQUIRE_FALSE(f.store->ledger().verdict(address).value());
+}
+
+TEST_CASE("audit: a value that is gone is not compared with its record") {
+  AuditFixture f;
+  f.add("large",
+        [&](std::span<const Blob>, const Params&) { return Blob::copy_of(std::string(1'000, f.changed ? 'b' : 'a')); });
+  const Address address = f.recipe("large", {});
+  REQUIRE(SyncExecutor(*f.store, f.registry).materialize(address).has_value());
+  f.evict(address);
+  REQUIRE(f.audit()->count(AuditOutcome::equal) == 1);
+  f.changed = true;
+  REQUIRE(f.audit()->count(AuditOutcome::diverged) == 1);
+  REQUIRE_FALSE(f.store->value(address).value());
+  REQUIRE_FALSE(f.store->ledger().verdict(address).value()->first_difference);
+  const DivergentValues values = f.store->ledger().values(address).value();
+  REQUIRE_FALSE(values.first);
+  REQUIRE(values.other->size() == 1'000);
+}
+
+TEST_CASE("audit: observers of the store are not told, or an unknown root is audited") {
   AuditFixture f;
   f.compute(1);
+  f.changed = true;
+  const auto recorder = std::make_shared<Recorder>();
+  f.hub->attach(recorder);
   AuditOptions options;
-  SECTION("a share below 0") { options.fraction = -0.1; }
-  SECTION("a share above 1") { options.fraction = 1.1; }
-  SECTION("a share that is no number") { options.fraction = std::numeric_limits<double>::quiet_NaN(); }
-  SECTION("no executions") { options.executions = 0; }
-  SECTION("no thread") { options.concurrency = 0; }
-  const int before = f.runs("count");
-  REQUIRE(f.audit(options).error().code() == Errc::invalid_argument);
-  REQUIRE(f.runs("count") == before);
+  options.root = f.leaf("x");
+  REQUIRE(f.audit(options)->chosen == 0);
+  options.root = Address();
+  const Result<AuditReport> unknown = f.audit(options);
+  REQUIRE((!unknown || unknown->chosen == 0));
+  REQUIRE(f.audit()->checked == 1);
+  f.hub->flush();
+  REQUIRE(only<event::Verified>(recorder->events).verdict == event::Verdict::different);
+  recorder->events.clear();
+  f.throws = true;
+  REQUIRE(f.audit()->checked == 1);
+  f.hub->flush();
+  REQUIRE(only<event::Verified>(recorder->events).verdict == event::Verdict::failed_on_rerun);
 }
 
 }  // namespace

@@ -23,6 +23,8 @@
 #include <deriva/compute/function_registry.hpp>
 #include <deriva/compute/sync_executor.hpp>
 #include <deriva/core/observer_hub.hpp>
+#include <deriva/storage/environment.hpp>
+#include <deriva/storage/table.hpp>
 #include <deriva/store/store.hpp>
 
 #include "support/catch.hpp"
@@ -100,6 +102,18 @@ class ComputeFixture {
   void reopen() {
     store.reset();
     store.emplace(open());
+  }
+  /// Loses the value of a result; its record stays. Of one that is too large to be in its record.
+  void evict(const Address& address) {
+    Environment environment = Environment::open(directory.path(), {.durability = Durability::relaxed}).value();
+    const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
+    const Digest digest = store->result(address).value()->digest;
+    REQUIRE(environment.write([&](WriteTransaction& transaction) { return blobs.erase(transaction, digest); }).value());
+  }
+  /// Stores a value as if a function had given it.
+  void store_as(const Address& address, std::string_view value) {
+    const ComputedResult result{address, Blob::copy_of(value), {}, {}};
+    REQUIRE(store->put_results({&result, 1}).has_value());
   }
 
   StoreDirectory directory;
