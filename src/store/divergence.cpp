@@ -7,6 +7,8 @@
 
 #include <deriva/store/ledger.hpp>
 
+#include "store/dependents.hpp"
+
 namespace deriva {
 
 Result<std::vector<Address>> first_divergent(const Store& store, const Address& root) {
@@ -19,13 +21,13 @@ Result<std::vector<Address>> first_divergent(const Store& store, const Address& 
     boost::unordered_flat_set<Address, std::hash<Address>> consequences;
     std::vector<Address> below;
     for (const Address& address : diverged) {
+      const Result<std::vector<Address>> dependents = detail::all_dependents(store, graph, address);
+      if (!dependents) return dependents.error();
       bool reaches_root = address == root;
-      auto visit = [&](const Address& dependent) {
+      for (const Address& dependent : *dependents) {
         reaches_root = reaches_root || dependent == root;
         if (suspects.contains(dependent)) consequences.insert(dependent);
-        return true;
-      };
-      if (auto walked = graph.for_each_transitive_dependent(address, visit); !walked) return walked.error();
+      }
       if (reaches_root) below.push_back(address);
     }
     std::erase_if(below, [&](const Address& address) { return consequences.contains(address); });
@@ -35,16 +37,14 @@ Result<std::vector<Address>> first_divergent(const Store& store, const Address& 
 
 Result<std::vector<Address>> taint(const Store& store, const Address& address) {
   return store.dag().snapshot([&](const PersistentDag<>::Snapshot& graph) -> Result<std::vector<Address>> {
+    const Result<std::vector<Address>> dependents = detail::all_dependents(store, graph, address);
+    if (!dependents) return dependents.error();
     std::vector<Address> tainted;
-    std::optional<Error> failed;
-    auto visit = [&](const Address& dependent) {
+    for (const Address& dependent : *dependents) {
       const Result<std::optional<ResultRecord>> result = store.result(dependent);
-      if (!result) failed = result.error();
-      if (result && *result) tainted.push_back(dependent);
-      return result.has_value();
-    };
-    if (auto walked = graph.for_each_transitive_dependent(address, visit); !walked) return walked.error();
-    if (failed) return *failed;
+      if (!result) return result.error();
+      if (*result) tainted.push_back(dependent);
+    }
     return tainted;
   });
 }

@@ -93,7 +93,7 @@ class Store {
 
   /// What the function of a stored result asked for while it ran (`Context::materialize`), in order, each address once.
   /// Empty: nothing, or there is no such result. They are no edges of `dag()`: what follows those does not see them,
-  /// except for `impact_of`.
+  /// except for `impact_of`, `taint` and `first_divergent`.
   [[nodiscard]] Result<std::vector<Address>> discovered_inputs(const Address& address) const;
   /// The recipes with stored results whose functions asked for this address; the other direction.
   [[nodiscard]] Result<std::vector<Address>> discovered_dependents(const Address& address) const;

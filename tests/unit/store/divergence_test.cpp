@@ -86,5 +86,52 @@ TEST_CASE("taint: lists what was computed from it, dependencies first, and nothi
   REQUIRE(taint(*g.store, named("unknown")).value().empty());
 }
 
+/// z was asked for by "asker" while it ran, and that by "over", whose result is an input of "top".
+struct AskedFixture : DivergenceFixture {
+  AskedFixture() {
+    asker = put("asker", {});
+    over = put("over", {});
+    top = put("top", {over});
+    ask(asker, {named("z"), a});
+    ask(over, {asker});
+    compute(top);
+  }
+  void ask(const Address& address, std::vector<Address> wanted) {
+    ComputedResult result = computed(address, "value");
+    result.context.discovered = std::move(wanted);
+    REQUIRE(store->put_results({&result, 1}).has_value());
+  }
+  Address asker, over, top;
+};
+
+TEST_CASE("taint: what a function asked for while it ran taints nothing") {
+  AskedFixture g;
+  REQUIRE(taint(*g.store, named("z")).value() == std::vector{g.asker, g.over, g.top});
+  REQUIRE(taint(*g.store, g.over).value() == std::vector{g.top});
+  g.compute(g.c);
+  REQUIRE(sorted(taint(*g.store, g.a).value()) == sorted({g.c, g.asker, g.over, g.top}));
+}
+
+TEST_CASE("taint: functions that asked in a circle are followed for ever") {
+  AskedFixture g;
+  g.ask(g.put("circle", {g.top}), {g.put("circle", {g.top})});
+  const Address first = g.put("first", {});
+  const Address second = g.put("second", {first});
+  g.ask(first, {second});
+  g.compute(second);
+  REQUIRE(taint(*g.store, first).value() == std::vector{second});
+  REQUIRE(taint(*g.store, g.asker).value().size() == 3);
+}
+
+TEST_CASE("first divergent: what asked for a divergence passes for a cause, or the cause is not found") {
+  AskedFixture g;
+  g.diverge(g.a);
+  REQUIRE(first_divergent(*g.store, g.top).value() == std::vector{g.a});
+  g.diverge(g.over);
+  REQUIRE(first_divergent(*g.store, g.top).value() == std::vector{g.a});
+  REQUIRE(g.store->ledger().clear(g.a).value());
+  REQUIRE(first_divergent(*g.store, g.top).value() == std::vector{g.over});
+}
+
 }  // namespace
 }  // namespace deriva::test
