@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "compute/comparison.hpp"
 #include "compute/engine.hpp"
@@ -9,6 +11,15 @@ namespace {
 
 /// While results are being written, so many times a full batch may gather before functions wait.
 constexpr std::size_t batches_behind = 3;
+
+/// What the result was computed from.
+Result<std::vector<Address>> inputs_of(const Store& store, const ComputedResult& result) {
+  const Result<std::optional<Recipe>> recipe = store.recipe(result.address);
+  if (!recipe) return recipe.error();
+  std::vector<Address> inputs = result.context.discovered;
+  if (*recipe) inputs.insert(inputs.end(), (*recipe)->inputs.begin(), (*recipe)->inputs.end());
+  return inputs;
+}
 
 Result<void> flushed(const std::optional<Error>& error) { return error ? Result<void>(*error) : Result<void>(); }
 
@@ -55,8 +66,7 @@ bool Engine::write_results(Lock& lock) {
   std::vector<Refused> refused;
   const Clock::time_point started = events_.now();
   const Result<void> put = put_results(refused);
-  events_.results_stored(waiting, started, being_written_.results.size() - refused.size(), being_written_.bytes,
-                         put.has_value());
+  events_.results_stored(waiting, started, being_written_.results.size(), being_written_.bytes, put.has_value());
   if (put) {
     for (const ComputedResult& result : being_written_.results) cache_.put(result.address, result.value);
   }
@@ -72,18 +82,31 @@ bool Engine::write_results(Lock& lock) {
   return true;
 }
 
-/// One transaction for all; those that contradict what is stored are refused, and the others written without them.
+/// One transaction for all; those that contradict what is stored are refused with what was computed from them, and the
+/// others written without them.
 Result<void> Engine::put_results(std::vector<Refused>& refused) {
   Result<void> put = store_.put_results(being_written_.results, being_written_.comparisons);
   if (put || put.error().code() != Errc::not_deterministic) return put;
-  for (const ComputedResult& result : being_written_.results) {
+  std::vector<ComputedResult> written;
+  for (ComputedResult& result : being_written_.results) {
+    const Result<std::vector<Address>> inputs = inputs_of(store_, result);
+    if (!inputs) return inputs.error();
+    const auto cause = std::ranges::find_first_of(refused, *inputs, {}, &Refused::address);
+    if (cause != refused.end()) {
+      refused.push_back({result.address, Error(cause->error)});
+      continue;
+    }
     put = store_.put_results({&result, 1});
-    if (put) continue;
+    if (put) {
+      written.push_back(std::move(result));
+      continue;
+    }
     if (put.error().code() != Errc::not_deterministic) return put;
     Result<Refused> contradiction = refuse_contradiction(result);
     if (!contradiction) return contradiction.error();
     refused.push_back(*std::move(contradiction));
   }
+  being_written_.results = std::move(written);
   return store_.put_results({}, being_written_.comparisons);
 }
 

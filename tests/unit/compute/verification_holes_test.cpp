@@ -15,6 +15,7 @@
 
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/events_fixture.hpp"
 
 namespace deriva::test {
 namespace {
@@ -63,20 +64,23 @@ TEST_CASE("holes: what is computed again is not compared with what was stored be
   const std::string before(1'000, 'b');
   f.add("changed", [](std::span<const Blob>, const Params&) { return Blob::copy_of(std::string(1'000, 'a')); });
   const Address address = f.recipe("changed", {});
-  const std::vector<ComputedResult> stored{{address, Blob::copy_of(before), {}, {}}};
-  REQUIRE(f.store->put_results(stored).has_value());
-  MaterializeOptions options = durable();
+  f.store_as(address, before);
+  MaterializeOptions request;
+  ExecutorOptions options;
+  const int kept = GENERATE(0, 1, 2);
+  options.store_results = kept > 0;
+  request.durable = kept > 1;
   const bool evicted = GENERATE(true, false);
   if (evicted) {
-    Environment environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
-    const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
-    auto erase = [&](WriteTransaction& t) { return blobs.erase(t, Digest::of(as_bytes(before))); };
-    REQUIRE(environment.write(erase).value());
+    f.evict(address);
   } else {
-    options.recompute = Recompute::target;
+    request.recompute = Recompute::target;
   }
-  OnThisThread on(f);
-  REQUIRE(text_of(on.executor.materialize(address, options)) == "!not_deterministic");
+  OnThisThread on(f, options);
+  const Address above = f.recipe("id", {address});
+  if (evicted) REQUIRE(text_of(on.executor.materialize(above, request)) == "!not_deterministic");
+  REQUIRE(text_of(on.executor.materialize(address, request)) == "!not_deterministic");
+  REQUIRE(f.runs("id") == 0);
   static_cast<void>(on.executor.flush());
   REQUIRE(f.verdict(address).verdict == Verdict::diverged);
   REQUIRE(f.store->result(address).value()->digest == Digest::of(as_bytes(before)));
@@ -196,6 +200,68 @@ TEST_CASE("verification: a coroutine that was stopped in its second run passes f
   on.pool.join();  // The stopped one has come to its end.
   REQUIRE(on.executor.flush().has_value());
   REQUIRE_FALSE(f.store->ledger().verdict(target).value());
+}
+
+TEST_CASE("verification: a plain function that was stopped in one of its runs passes for one that diverged") {
+  HolesFixture f;
+  std::atomic<int> runs{0};
+  std::promise<void> second;
+  f.registry.add({"stops", "1"}, [&](std::span<const Blob>, const Params&, Context& context) -> Result<Blob> {
+    if (++runs != 2) return Blob::copy_of("a");
+    second.set_value();
+    while (!context.stop_token().stop_requested()) std::this_thread::yield();
+    return Error(Errc::cancelled);
+  });
+  ExecutorOptions options;
+  options.concurrency = GENERATE(1U, 2U);
+  OnPool<2> on(f, options);
+  const Address target = f.recipe("stops", {});
+  asio::cancellation_signal signal;
+  std::promise<Result<Blob>> left;
+  on.executor.async_materialize(
+      target, f.always(),
+      asio::bind_cancellation_slot(signal.slot(), [&](Result<Blob> value) { left.set_value(std::move(value)); }));
+  second.get_future().wait();
+  signal.emit(asio::cancellation_type::terminal);
+  REQUIRE(text_of(left.get_future().get()) == "!cancelled");
+  REQUIRE(text_of(on.executor.materialize(target)) == "a");
+  on.pool.join();
+  REQUIRE(on.executor.flush().has_value());
+  REQUIRE_FALSE(f.store->ledger().verdict(target).value());
+}
+
+TEST_CASE("verification: a value and its verdict are written one after the other") {
+  ObservedFixture f;
+  const Address target = f.recipe("id", {f.leaf("a")});
+  ExecutorOptions options;
+  options.verify = Verify::always();
+  OnThisThread on(f, options);
+  f.take();
+  REQUIRE(on.executor.materialize(target, durable()).has_value());
+  REQUIRE(f.store->ledger().verdict(target).value());
+  std::uint64_t operations = 0;
+  for (const event::Committed& commit : f.take_all<event::Committed>()) operations += commit.operations;
+  REQUIRE(operations == 1);
+}
+
+TEST_CASE("verification: a value that came second is kept in memory, or what was computed from it is stored") {
+  HolesFixture f;
+  const Address target = f.recipe("loses", {});
+  f.add("loses", [&](std::span<const Blob>, const Params&) {
+    f.store_as(target, "the first value");  // Another process is quicker.
+    return Blob::copy_of("the second value");
+  });
+  const Address above = f.recipe("concat", {target});
+  const Address top = f.recipe("id", {above});
+  const Address beside = f.recipe("id", {f.leaf("a")});
+  OnThisThread on(f);
+  const Result<Blob> value = on.executor.materialize(f.recipe("concat", {top, beside}), durable());
+  REQUIRE(text_of(value) == "!not_deterministic");
+  REQUIRE(*value.error().address() == target);
+  for (const Address& spoilt : {above, top}) REQUIRE_FALSE(f.store->result(spoilt).value());
+  REQUIRE(f.store->result(beside).value());
+  REQUIRE(text_of(on.executor.materialize(target)) == "the first value");
+  REQUIRE(text_of(on.executor.materialize(top)) == "the first value");
 }
 
 TEST_CASE("verification: two executors on one store spoil each other's values, or differ unseen") {
