@@ -184,6 +184,21 @@ TEMPLATE_TEST_CASE("cutoff: what is to be verified is not run, or not compared w
   REQUIRE(f.store->value(after).value().has_value() != differs);
 }
 
+TEST_CASE("cutoff: a result that is known to be doubtful is passed on") {
+  CutoffFixture f;
+  OnThisThread on(f, eager());
+  const Address before = f.chain("apple", 1);
+  REQUIRE(on.executor.materialize(before).has_value());
+  REQUIRE(on.executor.flush().has_value());
+  Comparison comparison;
+  comparison.address = before;
+  comparison.other.failed = true;
+  REQUIRE(f.store->put_results({}, {&comparison, 1}).has_value());
+  REQUIRE(on.executor.materialize(f.chain("avocado", 1), f.counted()).has_value());
+  REQUIRE(f.outcome.cut_off == 0);
+  REQUIRE(f.outcome.computed == 2);
+}
+
 TEST_CASE("cutoff: a result that was removed is passed on, or another one with the same inputs is not") {
   CutoffFixture f;
   OnThisThread on(f, eager());

@@ -80,6 +80,19 @@ TEST_CASE("recompute: a function that fails where it once gave a value is only a
   REQUIRE(text_of(on.executor.materialize(address, f.forced(Recompute::target))) == "!not_deterministic");
 }
 
+TEST_CASE("recompute: a failure that may pass is taken for another value") {
+  RecomputeFixture f;
+  f.add("fetches", [](std::span<const Blob>, const Params&) -> Result<Blob> {
+    return Error(Errc::io_error, "no connection").with_class(ErrorClass::transient);
+  });
+  const Address address = f.recipe("fetches", {});
+  f.store_other(address, "page");
+  OnThisThread on(f);
+  REQUIRE(text_of(on.executor.materialize(address, f.forced(Recompute::target))) == "!function_failed");
+  REQUIRE(on.executor.flush().has_value());
+  REQUIRE_FALSE(f.store->ledger().verdict(address).value());
+}
+
 TEST_CASE("recompute: a divergence below spoils nothing above it, or what runs reads other inputs than the stored") {
   RecomputeFixture f;
   f.store_other(f.inner, "x");

@@ -1,6 +1,7 @@
 #include "compute/verification.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
@@ -28,13 +29,16 @@ Verification of(std::vector<Result<Blob>> executions) {
 }
 
 TEST_CASE("verification: equal executions give the value and say so") {
+  const auto before = std::chrono::system_clock::now();
   Verification verification = of({value("a"), value("a"), value("a")});
+  const auto after = std::chrono::system_clock::now();
   REQUIRE(as_text(*verification.result()) == "a");
   REQUIRE(verification.comparisons().size() == 2);
   for (const Comparison& comparison : verification.comparisons()) {
     REQUIRE(comparison.agrees());
     REQUIRE(comparison.first.digest == Digest::of(as_bytes("a")));
     REQUIRE(comparison.seed == 7);
+    REQUIRE((comparison.at >= before && comparison.at <= after));
     REQUIRE(comparison.first_value.size() == 0);  // Not kept twice.
   }
 }
@@ -76,6 +80,15 @@ TEST_CASE("verification: failures alone are a failure with both messages, and no
   REQUIRE_THAT(verification.result().error().message(), contains("one"));
   REQUIRE_THAT(verification.result().error().message(), contains("two"));
   REQUIRE(verification.comparisons().empty());
+}
+
+TEST_CASE("verification: a failure that may pass is taken for a violation, or for a value") {
+  const Result<Blob> passing = Error(Errc::function_failed, "down").with_class(ErrorClass::transient);
+  for (const bool failed_first : {true, false}) {
+    Verification verification = failed_first ? of({passing, value("a")}) : of({value("a"), passing});
+    REQUIRE(verification.result().error().code() == Errc::function_failed);
+    REQUIRE(verification.comparisons().empty());
+  }
 }
 
 TEST_CASE("verification: a late difference counts, and the first one is told") {
@@ -180,6 +193,25 @@ TEST_CASE("verification: both executions are under way at the same time when the
   REQUIRE(text_of(on.executor.materialize(f.recipe("meets", {f.leaf("a")}), twice)) == "a");
   REQUIRE(outcome.computed == 1);
   REQUIRE(outcome.verified == 1);
+}
+
+TEST_CASE("verification: the second execution gets copies of the inputs") {
+  ComputeFixture f;
+  const bool on_two_slots = GENERATE(false, true);
+  std::mutex mutex;
+  std::vector<const std::byte*> seen;
+  f.add("looks", [&](std::span<const Blob> inputs, const Params&) {
+    const std::lock_guard lock(mutex);
+    seen.push_back(inputs[0].view().data());
+    return Blob();
+  });
+  f.add("large", [](std::span<const Blob>, const Params&) { return Blob::copy_of(std::string(1'000, 'a')); });
+  ExecutorOptions options;
+  options.concurrency = on_two_slots ? 2 : 1;
+  OnPool<2> on(f, options);
+  REQUIRE(on.executor.materialize(f.recipe("looks", {f.recipe("large", {})}), with(Verify::always())).has_value());
+  REQUIRE(seen.size() == 2);
+  REQUIRE(seen[0] == seen[1]);
 }
 
 TEST_CASE("verification: what was shared out is settled once, whoever ends last") {
