@@ -182,6 +182,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
+  Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                      const FunctionRun* run) const;
   Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
                     bool again = false) const;
   void announce(Lock& lock, Worker& worker);
@@ -195,6 +197,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                   std::chrono::nanoseconds compute_time, Verification* verification,
                   std::vector<Address> discovered = {});
+
+  // engine_reasons.cpp: what changed
+  bool worth_explaining(const Plan::Job& job, float average, const RequestPtr& owner) const;
+  void explain(Worker& worker) const;
+  void explain(StoreReader& reader, Plan::Job& job, StoreId id) const;
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
   void prepare_look_back(Worker& worker, const Plan::Job& job, float average);

@@ -14,7 +14,10 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
 // --- Coroutine functions
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
-  if (run->job.flight.number != 0) run->begun = events_.function_started(run->job, run->ended > 0);
+  if (run->job.flight.number != 0) {
+    run->begun = Clock::now();
+    events_.function_started(run->job, run->ended > 0, run->begun);
+  }
   Scheduler::Call call{run->job.function->function, run->inputs,   run->params,  *run->job.address,
                        run->stop.get_token(),       run->deadline, host_of(run), run->trace};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
@@ -24,7 +27,9 @@ void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
 
 void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
   const Plan::Job& job = run->job;
-  if (job.flight.number != 0) events_.function_finished(job, run->ended > 0, run->begun, run->inputs, result);
+  if (job.flight.number != 0) {
+    events_.function_finished(job, run->ended > 0, run->begun, Clock::now(), run->inputs, result);
+  }
   if (!come_inside(job)) return;
   if (!result) result = attribute_to(*run, result.error());
   end_execution(*run, result);
@@ -93,6 +98,7 @@ bool Engine::come_inside() {
 bool Engine::come_inside(const Plan::Job& job) {
   if (come_inside()) return true;
   const Lock lock(mutex_);
+  events_.take_time();
   events_.flight_finished(job, Error(Errc::cancelled));
   return false;
 }

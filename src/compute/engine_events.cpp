@@ -21,6 +21,10 @@ event::Reason reason_of(RunReason reason) {
       return event::Reason::evicted;
     case RunReason::forced:
       return event::Reason::forced;
+    case RunReason::function_version_changed:
+      return event::Reason::function_version_changed;
+    case RunReason::input_changed:
+      return event::Reason::input_changed;
   }
   return event::Reason::never_computed;
 }
@@ -99,6 +103,10 @@ void EngineEvents::miss(event::Tier tier, RequestId request, Time started, const
   hub_->emit(event::CacheMiss{number_of(request), started, address, tier});
 }
 
+void EngineEvents::to_compute(RequestId request, Time now, const Address& address) const {
+  hub_->emit_at(now, event::CacheMiss{number_of(request), now, address, event::Tier::store});
+}
+
 // --- Flights
 
 event::FlightNumber& EngineEvents::flight_of(NodeId node) {
@@ -111,7 +119,8 @@ event::FlightNumber& EngineEvents::flight_of(NodeId node) {
 void EngineEvents::begin_flights(std::span<Plan::Job> jobs) {
   const Time now = event::Clock::now();
   for (Plan::Job& job : jobs) {
-    job.flight = {flight_of(job.node), now};
+    job.flight.number = flight_of(job.node);
+    job.flight.started = now;
     hub_->emit_at(now, event::FlightStarted{job.flight.number, number_of(job.owner), *job.address});
   }
 }
@@ -122,28 +131,44 @@ void EngineEvents::flight_joined(RequestId request, NodeId node, const Address& 
 
 void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result) {
   flights_[job.node] = 0;
-  hub_->emit(event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started, *job.address,
-                                   ending_of(result)});
+  hub_->emit_at(settled_, event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started,
+                                                *job.address, ending_of(result)});
 }
 
 // --- Functions
 
-EngineEvents::Time EngineEvents::function_started(const Plan::Job& job, bool again) const {
-  event::FunctionStarted started{job.flight.number, number_of(job.owner), job.function->name, *job.address, {}};
-  started.why.reason = reason_of(job, again);
-  const Time now = event::Clock::now();
-  hub_->emit_at(now, started);
-  return now;
+void EngineEvents::explain(Plan::Job& job, const Address& previous, const FunctionId* previous_function,
+                           std::size_t input) const {
+  event::RecomputeReason why{reason_of(job.reason), event::NameId::none, static_cast<std::uint32_t>(input), previous};
+  if (previous_function != nullptr) {
+    why.previous_function = hub_->name_id(previous_function->name + '/' + previous_function->version);
+  }
+  job.flight.why = std::make_shared<const event::RecomputeReason>(why);
 }
 
-void EngineEvents::function_finished(const Plan::Job& job, bool again, Time started, std::span<const Blob> inputs,
-                                     const Result<Blob>& result) const {
-  const Time now = event::Clock::now();
+void EngineEvents::function_started(const Plan::Job& job, bool again, Time started) const {
+  event::FunctionStarted event{job.flight.number, number_of(job.owner), job.function->name, *job.address, {}};
+  if (job.flight.why && !again) {
+    event.why = *job.flight.why;
+  } else {
+    event.why.reason = reason_of(job, again);
+  }
+  hub_->emit_at(started, event);
+}
+
+void EngineEvents::function_finished(const Plan::Job& job, bool again, Time started, Time ended,
+                                     std::span<const Blob> inputs, const Result<Blob>& result) const {
   const std::uint64_t bytes = std::accumulate(inputs.begin(), inputs.end(), std::uint64_t{0},
                                               [](std::uint64_t sum, const Blob& input) { return sum + input.size(); });
-  hub_->emit_at(now, event::FunctionFinished{job.flight.number, number_of(job.owner), started, *job.address, bytes,
-                                             result ? result->size() : 0, job.function->name, reason_of(job, again),
-                                             ending_of(result)});
+  hub_->emit_at(ended, event::FunctionFinished{job.flight.number, number_of(job.owner), started, *job.address, bytes,
+                                               result ? result->size() : 0, job.function->name, reason_of(job, again),
+                                               ending_of(result)});
+}
+
+void EngineEvents::cut_off(const Plan::Job& job, const Address& previous) const {
+  if (job.flight.number == 0) return;
+  hub_->emit_at(settled_,
+                event::CutOff{job.flight.number, number_of(job.owner), *job.address, previous, job.function->name});
 }
 
 TraceContext EngineEvents::trace_of(const Plan::Job& job, const RequestPtr& owner) const {

@@ -58,6 +58,8 @@ class EngineEvents {
                  const std::optional<Blob>& found) const;
   void hit(event::Tier tier, RequestId request, Time started, const Address& address, std::uint64_t bytes) const;
   void miss(event::Tier tier, RequestId request, Time started, const Address& address) const;
+  /// A miss in the store, found out at that time.
+  void to_compute(RequestId request, Time now, const Address& address) const;
 
   // --- Flights
 
@@ -65,6 +67,10 @@ class EngineEvents {
   void begin_flights(std::span<Plan::Job> jobs);
   /// Under the mutex: a request met the node of another one.
   void flight_joined(RequestId request, NodeId node, const Address& address);
+  /// The job's function ran before in another version, or with another input.
+  void explain(Plan::Job& job, const Address& previous, const FunctionId* previous_function, std::size_t input) const;
+  /// Under the mutex: what ends from here on ends now.
+  void take_time() { settled_ = now(); }
   /// Under the mutex. Requires: the node is not gone yet.
   void flight_finished(const Plan::Job& job, const Result<Blob>& result) {
     if (job.flight.number != 0) end_flight(job, result);
@@ -72,10 +78,12 @@ class EngineEvents {
 
   // --- Functions
 
-  /// An execution begins; `again`: another one to be compared. Returns when.
-  [[nodiscard]] Time function_started(const Plan::Job& job, bool again) const;
-  void function_finished(const Plan::Job& job, bool again, Time started, std::span<const Blob> inputs,
+  /// An execution begins; `again`: another one to be compared.
+  void function_started(const Plan::Job& job, bool again, Time started) const;
+  void function_finished(const Plan::Job& job, bool again, Time started, Time ended, std::span<const Blob> inputs,
                          const Result<Blob>& result) const;
+  /// Under the mutex: it takes the result of that recipe instead of running.
+  void cut_off(const Plan::Job& job, const Address& previous) const;
   /// What a function passes on to those whom it calls.
   [[nodiscard]] TraceContext trace_of(const Plan::Job& job, const RequestPtr& owner) const;
 
@@ -94,6 +102,7 @@ class EngineEvents {
   const std::shared_ptr<ObserverHub> hub_;
   const std::uint64_t numbers_;  ///< The hub's requests and flights that are ours are numbered from here.
   event::FlightNumber last_flight_;
+  Time settled_{};                            ///< When what is being settled ended.
   std::vector<event::FlightNumber> flights_;  ///< By node: of what has a number.
   std::vector<RequestPtr> planning_;
 };

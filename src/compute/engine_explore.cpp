@@ -57,6 +57,7 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
     if (fits) look_up(worker, reader);
     looked_up += worker.expansions.size();
     lock.lock();
+    worker.now = events_.on() ? Clock::now() : worker.now;
     if (fits && plan_.numbering() == worker.numbering) {
       for (std::size_t i = 0; i < worker.expansions.size(); ++i) answer(worker, reader, i);
     } else {  // Their ids mean something else by now.
@@ -182,7 +183,7 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
   const Error* failed = worker.expansions[index].forced ? nullptr : known_errors_.find(plan_.address(node));
   if (failed != nullptr) return plan_.fail(node, *failed);
   if (owner) ++owner->progress.planned;
-  if (events_.on()) events_.miss(event::Tier::store, plan_.owner(node), events_.now(), plan_.address(node));
+  if (events_.on()) events_.to_compute(plan_.owner(node), worker.now, plan_.address(node));
   introduce(*found.function);
   auto address_of = [&](StoreId id) {
     try {

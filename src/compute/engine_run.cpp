@@ -48,6 +48,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   lock.unlock();
 
   if (!worker.look_backs.empty()) look_back(worker);
+  if (!worker.unexplained.empty()) explain(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
   call_functions(worker);
@@ -63,14 +64,20 @@ bool Engine::run(Lock& lock, Worker& worker) {
 void Engine::prepare(Worker& worker) {
   worker.ran.clear();
   worker.look_backs.clear();
+  worker.unexplained.clear();
   for (const Plan::Job& job : worker.batch.jobs) {
     Worker::Ran& ran = worker.ran.emplace_back();
     const float average = plan_.average(job.function->number);
     ran.executions = executions(job);
     ran.share = ran.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
-    ran.measured = average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
+    ran.measured =
+        job.flight.number != 0 || average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
     if (worth_looking_back(job, average)) prepare_look_back(worker, job, average);
+    if (worth_explaining(job, average, owner_of(worker, job.owner))) {
+      const StoreId id = plan_.store_id(job.node);
+      if (id != none) worker.unexplained.emplace_back(static_cast<std::uint32_t>(worker.ran.size() - 1), id);
+    }
     const Function& function = job.function->function;
     ran.measured = ran.measured || function.options().timeout.count() > 0;
     if (function.is_coroutine() || function.options().blocking) {
@@ -162,6 +169,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     worker.ran[i].is_over = true;
     end_run(node);
     const Error cancelled(Errc::cancelled);
+    events_.take_time();
     events_.flight_finished(worker.batch.jobs[i], cancelled);
     plan_.fail(node, cancelled);  // Nobody is told.
   }
@@ -172,9 +180,11 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
 
 void Engine::call_functions(Worker& worker) {
   const std::span<Blob> inputs = worker.batch.inputs;
+  Clock::time_point last{};  // When the one before ended, if that is known.
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];
+    const Clock::time_point ended = std::exchange(last, Clock::time_point());
     if (ran.is_over || ran.result) {
       ran.measured = false;
       continue;
@@ -193,18 +203,29 @@ void Engine::call_functions(Worker& worker) {
       start_detached(std::exchange(ran.detached, nullptr));
       continue;
     }
-    const Clock::time_point start = ran.measured ? Clock::now() : Clock::time_point();
+    const Clock::time_point start = !ran.measured                  ? Clock::time_point()
+                                    : ended != Clock::time_point() ? ended
+                                                                   : Clock::now();
     if (ran.executions == 1) {
-      ran.result.emplace(call(job, worker.params, own, ran.run.get()));
+      if (job.flight.number != 0) events_.function_started(job, false, start);
+      ran.result.emplace(invoke(job, worker.params, own, ran.run.get()));
     } else if (ran.share) {
       verify_shared(job, std::move(worker.params), own, ran);
     } else {
       verify_here(job, worker.params, own, ran);
     }
-    if (ran.known && ran.result && !ran.share) compare_with_known(job, ran.known, *ran.result, ran.verification);
     if (ran.measured) {
-      worker.now = Clock::now();
-      ran.compute_time = (worker.now - start) / ran.executions;
+      last = worker.now = Clock::now();
+      ran.compute_time = (last - start) / ran.executions;
+    }
+    if (job.flight.number != 0 && ran.executions == 1) {
+      events_.function_finished(job, false, start, last, own, *ran.result);
+    }
+    if (ran.known && ran.result && !ran.share) {
+      compare_with_known(job, ran.known, *ran.result, ran.verification);
+      last = Clock::time_point();
+    }
+    if (ran.measured) {
       if (ran.result) check_time(job, ran.compute_time, *ran.result);
     }
     if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
@@ -213,15 +234,22 @@ void Engine::call_functions(Worker& worker) {
   }
 }
 
-/// `again`: another execution, to be compared.
-Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
-                          const FunctionRun* run, bool again) const {
-  const bool told = job.flight.number != 0;
-  const Clock::time_point started = told ? events_.function_started(job, again) : Clock::time_point();
+Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                            const FunctionRun* run) const {
   Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
                                        : call_with_context(job, params, inputs, *run);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
-  if (told) events_.function_finished(job, again, started, inputs, result);
+  return result;
+}
+
+/// The same, and observers are told. `again`: another execution, to be compared.
+Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                          const FunctionRun* run, bool again) const {
+  if (job.flight.number == 0) return invoke(job, params, inputs, run);
+  const Clock::time_point started = Clock::now();
+  events_.function_started(job, again, started);
+  Result<Blob> result = invoke(job, params, inputs, run);
+  events_.function_finished(job, again, started, Clock::now(), inputs, result);
   return result;
 }
 
@@ -241,6 +269,7 @@ void Engine::announce(Lock& lock, Worker& worker) {
 
 /// Publishes what came of a batch to whoever waits for it.
 void Engine::settle(Lock& lock, Worker& worker) {
+  events_.take_time();
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;
@@ -280,6 +309,7 @@ void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& 
     announce(lock, owner, job, *result, compute_time, verification != nullptr);
   }
   end_run(job.node);
+  events_.take_time();
   if (plan_.forgotten(job.node)) {
     result = Error(Errc::cancelled, "nobody waited for the value any more");
     verification = nullptr;  // It may have been stopped in one of its executions.

@@ -10,6 +10,10 @@ std::string_view to_string(RunReason reason) noexcept {
       return "forced";
     case RunReason::evicted:
       return "evicted";
+    case RunReason::function_version_changed:
+      return "function version changed";
+    case RunReason::input_changed:
+      return "input changed";
   }
   return "unknown";
 }

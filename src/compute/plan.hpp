@@ -18,6 +18,7 @@
 #include <deriva/core/blob.hpp>
 #include <deriva/core/bytes.hpp>
 #include <deriva/core/error.hpp>
+#include <deriva/core/event.hpp>
 #include <deriva/storage/function_ref.hpp>
 
 #include "compute/edge_pool.hpp"
@@ -126,6 +127,7 @@ class Plan {
   struct Flight {
     std::uint64_t number = 0;  ///< 0: nobody is told of it.
     std::chrono::steady_clock::time_point started{};
+    std::shared_ptr<const event::RecomputeReason> why{};  ///< If it is known in detail.
   };
   struct Job {
     NodeId node;

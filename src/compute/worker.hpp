@@ -140,6 +140,7 @@ struct Worker {
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   bool reread = false;                            ///< Whether anything was read for the batch.
+  std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.
   std::vector<LookBack> look_backs;
   std::vector<Plan::Input> plan_inputs;  ///< Of one of them.
   std::vector<KnownInput> known_inputs;  ///< Of all.

@@ -56,6 +56,11 @@ class Collector {
     number("output_bytes", e.output_bytes);
     name("ending", e.ending);
   }
+  void operator()(const event::CutOff& e) {
+    flight(e.flight, e.request, e.address);
+    written("function", e.function);
+    text("previous", e.previous.to_string());
+  }
   void operator()(const event::CacheHit& e) {
     request(e.request);
     address(e.address);

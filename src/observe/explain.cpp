@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
+
+#include "store/predecessor.hpp"
+#include "store/store_reader.hpp"
 
 namespace deriva {
 namespace {
@@ -105,87 +105,20 @@ class Differ {
   std::vector<Change> changes_;
 };
 
-/// Looks for what a recipe was before something changed.
-class Predecessors {
- public:
-  explicit Predecessors(const Store& store) : store_(store) {}
-
-  /// From the recipe down to where an unchanged neighbour is found, and up again.
-  Result<std::optional<Address>> find(const Address& target) {
-    constexpr std::size_t deepest = 1'000;
-    std::vector<Address> chain = {target};
-    std::optional<Address> found;
-    while (true) {
-      const Result<std::optional<Recipe>> recipe = store_.recipe(chain.back());
-      if (!recipe) return recipe.error();
-      if (!*recipe) return std::optional<Address>();
-      Result<std::optional<Address>> near = among_dependents(**recipe, chain.back(), (*recipe)->inputs);
-      if (!near) return near.error();
-      if (*near) {
-        found = *near;
-        break;
-      }
-      // Nothing here shares an input: something below is new, and the only input is the one to follow.
-      const std::vector<Address>& inputs = (*recipe)->inputs;
-      if (inputs.empty() || chain.size() == deepest) return std::optional<Address>();
-      chain.push_back(inputs.front());
-    }
-    for (std::size_t i = chain.size() - 1; i-- > 0;) {
-      const Result<std::optional<Recipe>> recipe = store_.recipe(chain[i]);
-      if (!recipe) return recipe.error();
-      if (!*recipe) return std::optional<Address>();
-      Result<std::optional<Address>> above = among_dependents(**recipe, chain[i], {*found});
-      if (!above || !*above) return above;
-      found = *above;
-    }
-    return found;
-  }
-
- private:
-  /// How much alike: inputs in the same place, the same params, the same version, and then the latest result.
-  using Score = std::tuple<std::size_t, bool, bool, std::int64_t>;
-
-  Result<std::optional<Address>> among_dependents(const Recipe& recipe, const Address& address,
-                                                  const std::vector<Address>& inputs) {
-    constexpr std::size_t enough = 64;  // Dependents of one input that are looked at: a hub has millions.
-    std::optional<std::pair<Score, Address>> best;
-    std::unordered_set<Address> seen = {address};
-    for (const Address& input : inputs) {
-      std::vector<Address> candidates;
-      std::size_t count = 0;
-      auto collect = [&](const Address& dependent) {
-        if (seen.insert(dependent).second) candidates.push_back(dependent);
-        return ++count < enough;
-      };
-      if (const Result<void> visited = store_.dag().for_each_dependent(input, collect); !visited)
-        return visited.error();
-      for (const Address& candidate : candidates) {
-        const Result<std::optional<Score>> score = compare(recipe, address, candidate);
-        if (!score) return score.error();
-        if (*score && (!best || **score > best->first)) best.emplace(**score, candidate);
-      }
-    }
-    return best ? std::optional<Address>(best->second) : std::nullopt;
-  }
-
-  Result<std::optional<Score>> compare(const Recipe& recipe, const Address& address, const Address& candidate) {
-    const Result<std::optional<Recipe>> other = store_.recipe(candidate);
-    if (!other) return other.error();
-    if (!*other || (*other)->function.name != recipe.function.name) return std::optional<Score>();
-    const Result<std::optional<ResultRecord>> result = store_.result(candidate);
-    if (!result) return result.error();
-    const Result<std::optional<ResultRecord>> own = store_.result(address);
-    if (!own) return own.error();
-    if (!*result || (*own && (*result)->computed_at >= (*own)->computed_at)) return std::optional<Score>();
-    std::size_t same = 0;
-    const std::size_t both = std::min(recipe.inputs.size(), (*other)->inputs.size());
-    for (std::size_t i = 0; i < both; ++i) same += recipe.inputs[i] == (*other)->inputs[i] ? 1U : 0U;
-    return std::optional<Score>(Score{same, recipe.params == (*other)->params, recipe.function == (*other)->function,
-                                      (*result)->computed_at.time_since_epoch().count()});
-  }
-
-  const Store& store_;
-};
+/// The address of what the recipe was before something changed.
+Result<std::optional<Address>> predecessor(const Store& store, const Address& recipe) {
+  std::optional<Address> found;
+  const Result<void> done = detail::read(store, [&](detail::StoreReader& reader) -> Result<void> {
+    const std::optional<detail::StoreReader::Id> target = reader.find(recipe);
+    if (!target) return {};
+    const Result<std::optional<detail::StoreReader::Id>> previous = detail::find_predecessor(reader, *target);
+    if (!previous) return previous.error();
+    if (*previous) found = reader.address(**previous);
+    return {};
+  });
+  if (!done) return done.error();
+  return found;
+}
 
 event::Reason reason_of(const std::vector<Change>& changes) {
   const auto any = [&](auto... kinds) {
@@ -240,7 +173,7 @@ Result<Explanation> explain(const Store& store, const Address& recipe) {
     explanation.reason = event::Reason::evicted;
     return explanation;
   }
-  Result<std::optional<Address>> previous = Predecessors(store).find(recipe);
+  Result<std::optional<Address>> previous = predecessor(store, recipe);
   if (!previous) return previous.error();
   explanation.previous = *previous;
   if (!*previous) return explanation;

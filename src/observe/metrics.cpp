@@ -57,6 +57,9 @@ class Counter {
     update.observe(first(1), detail::size_bounds, finished.input_bytes);
     update.observe(first(2), detail::size_bounds, finished.output_bytes);
   }
+  void operator()(const event::CutOff&) {
+    add(plus(Count::reasons_first, static_cast<std::size_t>(event::Reason::early_cutoff)));
+  }
   void operator()(const event::CacheHit& hit) {
     add(hit.tier == event::Tier::memory ? Count::memory_hits : Count::store_hits);
   }

@@ -116,11 +116,14 @@ void ProgressObserver::Impl::take(const Event& event, const ObserverHub& hub) {
     news = true;
   } else if (const auto* ran = event.as<event::FunctionFinished>()) {
     if (state.running > 0) --state.running;
-    ++state.done;
-    if (ran->ending != event::Ending::succeeded) ++state.failed;
     state.bytes += ran->output_bytes;
     state.current = hub.name(ran->function);
     remaining.finished(ran->address, state.current, event.time - ran->started);
+  } else if (const auto* skipped = event.as<event::CutOff>()) {
+    remaining.skipped(skipped->address);
+  } else if (const auto* ended = event.as<event::FlightFinished>()) {
+    if (ended->ending != event::Ending::cancelled) ++state.done;
+    if (ended->ending == event::Ending::failed) ++state.failed;
     news = true;
   } else if (event.as<event::RequestFinished>() && requests > 0) {
     state.finished = --requests == 0;

@@ -90,6 +90,10 @@ void RemainingTime::finished(const Address& address, const std::string& function
   Impl::Function& of = impl_->functions[impl_->function(function)];
   ++of.runs;
   of.mean += (seconds(took) - of.mean) / std::min(static_cast<double>(of.runs), memory);
+  skipped(address);
+}
+
+void RemainingTime::skipped(const Address& address) {
   const auto found = impl_->node_of.find(address);
   if (found == impl_->node_of.end() || impl_->nodes[found->second].done) return;
   Impl::Node& node = impl_->nodes[found->second];

@@ -56,6 +56,8 @@ void Report::Impl::take(const Event& event, const ObserverHub& hub) {
   data.seconds = std::max(data.seconds, at(event.time));
   if (const auto* function = event.as<event::FunctionFinished>()) {
     ran(event, *function, hub);
+  } else if (event.as<event::CutOff>()) {
+    ++data.reasons[static_cast<std::size_t>(event::Reason::early_cutoff)];
   } else if (const auto* request = event.as<event::RequestFinished>()) {
     finished(*request);
   } else if (const auto* hit = event.as<event::CacheHit>()) {

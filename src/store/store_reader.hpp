@@ -70,6 +70,12 @@ class StoreReader {
   /// there is no such node.
   [[nodiscard]] Answer look_up(Id id);
 
+  /// Calls `visit(Id)` for each dependent, each once, until it returns false. Throws as `look_up`.
+  template <class Visit>
+  void for_each_dependent(Id id, Visit&& visit) {
+    graph_.for_each_dependent(id, visit);
+  }
+
   /// The function of a number, which means the same one for ever; lives as long as the store.
   [[nodiscard]] Result<const FunctionId*> function(std::uint32_t number);
   /// Checked against its address. Complexity: linear in the size of the recipe.

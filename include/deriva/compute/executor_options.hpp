@@ -53,6 +53,10 @@ struct ExecutorOptions {
   std::uint32_t transient_retries = 0;
   /// How long to wait before the first of these; twice as long before each further one.
   std::chrono::milliseconds retry_delay{100};
+  /// Functions that take at least this long are told with what changed since something like their recipe was computed:
+  /// `Computed::reason`, `event::FunctionStarted::why`. Looking for it costs some microseconds, and is done for who
+  /// listens alone. Nothing: what was never computed is told as just that.
+  std::optional<std::chrono::nanoseconds> explain_from = std::chrono::microseconds(50);
   /// Is told what the executor does; several executors and stores may have the same. Null: nobody.
   /// While somebody listens, every call of a function is timed on its own.
   std::shared_ptr<ObserverHub> observers{};

@@ -21,9 +21,12 @@ enum class RunReason : std::uint8_t {
   never_computed,  ///< No result of this recipe was ever stored.
   evicted,         ///< It was computed before, and its value is gone.
   forced,          ///< `MaterializeOptions::recompute`: its result is stored.
+  // Never computed, and something like it was (`ExecutorOptions::explain_from`):
+  function_version_changed,  ///< The same inputs and params, by another version.
+  input_changed,             ///< The same function and params, with another input.
 };
 
-/// "never computed", "evicted", "forced".
+/// "never computed", "evicted", "forced", "function version changed", "input changed".
 [[nodiscard]] std::string_view to_string(RunReason reason) noexcept;
 
 /// One function that ran; what it refers to lives for the length of the call that it is passed to.

@@ -35,7 +35,7 @@ enum class Reason : std::uint8_t {
   evicted,                   ///< It was computed before, and its value is gone.
   forced,                    ///< The request asked for it.
   verifying,                 ///< Its value was there, and is computed again to be compared.
-  early_cutoff,              ///< It did not run: the inputs have new addresses and equal values.
+  early_cutoff,              ///< It did not run: the inputs have new addresses and equal values. See `CutOff`.
 };
 inline constexpr std::size_t reasons = 7;
 
@@ -118,6 +118,15 @@ struct FunctionFinished {
   NameId function;
   Reason reason;
   Ending ending;
+};
+
+/// A function did not run: its recipe took the result of another one, whose inputs had the same values.
+struct CutOff {
+  FlightNumber flight;
+  RequestNumber request;
+  Address address;
+  Address previous;  ///< That other recipe.
+  NameId function;
 };
 
 /// A value was looked for, and found. In the store: it was read.
@@ -220,12 +229,12 @@ struct ObserverFailed {
 
 /// One thing that happened. Trivially copyable.
 struct Event {
-  using Body =
-      std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
-                   event::FlightJoined, event::FlightFinished, event::FunctionStarted, event::FunctionFinished,
-                   event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted, event::CacheRemoved,
-                   event::DagInserted, event::DagRemoved, event::ResultsStored, event::Committed, event::MapGrown,
-                   event::ReaderExpired, event::Verified, event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
+  using Body = std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
+                            event::FlightJoined, event::FlightFinished, event::FunctionStarted, event::FunctionFinished,
+                            event::CutOff, event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted,
+                            event::CacheRemoved, event::DagInserted, event::DagRemoved, event::ResultsStored,
+                            event::Committed, event::MapGrown, event::ReaderExpired, event::Verified, event::RpcStarted,
+                            event::RpcFinished, event::ObserverFailed>;
 
   event::Time time;
   std::uint32_t thread = 0;  ///< Number of the thread that emitted it: unique among the live threads of its hub.

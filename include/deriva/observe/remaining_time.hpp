@@ -37,6 +37,8 @@ class RemainingTime {
   void started(const Address& address, event::Time when);
   /// It ended, and took so long: its function's next run is expected to take about as long.
   void finished(const Address& address, const std::string& function, Duration took);
+  /// It ended without running.
+  void skipped(const Address& address);
   /// Forgets the plan, and keeps what is known of functions.
   void clear();
 

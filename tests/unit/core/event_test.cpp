@@ -22,6 +22,8 @@ TEST_CASE("event: every body has a name of its own") {
   CHECK(names.count("") == 0);
   CHECK(name_of(event::RequestStarted{}) == "request_started");
   CHECK(name_of(event::FunctionFinished{}) == "function_finished");
+  CHECK(name_of(event::CutOff{}) == "cut_off");
+  CHECK(name_of(event::CacheHit{}) == "cache_hit");
   CHECK(name_of(event::CacheEvicted{}) == "cache_evicted");
   CHECK(name_of(event::Committed{}) == "committed");
   CHECK(name_of(event::Verified{}) == "verified");

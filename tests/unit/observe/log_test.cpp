@@ -72,12 +72,14 @@ TEST_CASE("log: every event can be written") {
     script.at(15, event::RpcStarted{1, f});
     script.at(16, event::RpcFinished{1, now, f, f});
     script.at(17, event::ObserverFailed{4});
+    script.at(18, event::CutOff{1, 1, labelled("a"), labelled("b"), script.hub.name_id("f/1")});
     script.at(18, event::RequestFinished{1, now, labelled("a"), 5, 1, event::Ending::cancelled});
   });
-  REQUIRE(lines.size() == 19);
+  REQUIRE(lines.size() == 20);
   for (const std::string& line : lines) CHECK(test::parse_json(line).as_object().size() > 3);
   CHECK_THAT(lines[0], test::contains(R"("traceparent":"00-4bf9)"));
   CHECK_THAT(lines[3], test::contains(R"("reason":"input_changed","input":2,"previous_function":"f/1","previous":")"));
+  CHECK_THAT(lines[18], test::contains(R"("function":"f/1","previous":")"));
   CHECK_THAT(lines[14], test::contains(R"("verdict":"different")"));
 }
 

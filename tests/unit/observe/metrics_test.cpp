@@ -77,6 +77,7 @@ TEST_CASE("metrics: functions are counted by name, ending and reason, with their
   script.ran(2, 1, "resize/1", labelled("b"), 0, 6, event::Reason::input_changed, event::Ending::succeeded, 30, 40);
   script.ran(3, 1, "resize/1", labelled("c"), 0, 9, event::Reason::evicted, event::Ending::failed, 50, 0);
   script.ran(4, 1, "join/2", labelled("d"), 0, 1, event::Reason::verifying, event::Ending::cancelled, 1, 0);
+  script.at(5, event::CutOff{5, 1, labelled("e"), labelled("d"), script.hub.name_id("join/2")});
   const auto families = metrics->snapshot();
   const auto ended = [&](std::string function, std::string how) {
     return value(families, "deriva_compute_total", {{"function", std::move(function)}, {"result", std::move(how)}});
@@ -94,7 +95,7 @@ TEST_CASE("metrics: functions are counted by name, ending and reason, with their
   CHECK(value(families, "deriva_compute_reason_total", {{"reason", "input_changed"}}) == 1);
   CHECK(value(families, "deriva_compute_reason_total", {{"reason", "evicted"}}) == 1);
   CHECK(value(families, "deriva_compute_reason_total", {{"reason", "verifying"}}) == 1);
-  CHECK(value(families, "deriva_compute_reason_total", {{"reason", "early_cutoff"}}) == 0);
+  CHECK(value(families, "deriva_compute_reason_total", {{"reason", "early_cutoff"}}) == 1);
   CHECK(value(families, "deriva_flight_total", {{"how", "started"}}) == 4);
 }
 

@@ -109,5 +109,40 @@ TEST_CASE("progress: a store's plan has what is missing, inputs first, and the r
   CHECK(last == std::vector<std::int64_t>{50, 50, 40, 40, 30, 30, 0, 0});
 }
 
+TEST_CASE("progress: a second execution to verify counts as another recipe, or one that is cut off does not count") {
+  Script script;
+  const auto reports = reported(
+      script,
+      {.interval = 0ms,
+       .concurrency = 1,
+       .plan =
+           [](const Address&) {
+             return std::vector<PlannedWork>{{node(1), "f/1", {}}, {node(2), "f/1", {node(1)}}};
+           }},
+      [&] {
+        script.at(0, event::RequestStarted{1, node(2), {}});
+        script.at(1, event::PlanMade{1, 2, 0});
+        const event::NameId f = script.hub.name_id("f/1");
+        script.at(2, event::FlightStarted{1, 1, node(1)});
+        for (const auto reason : {event::Reason::never_computed, event::Reason::verifying}) {
+          script.at(2, event::FunctionStarted{1, 1, f, node(1), {reason, event::NameId::none, 0, {}}});
+          script.at(12,
+                    event::FunctionFinished{1, 1, script.time(2), node(1), 1, 1, f, reason, event::Ending::succeeded});
+        }
+        script.at(12, event::FlightFinished{1, 1, script.time(2), node(1), event::Ending::succeeded});
+        script.at(13, event::FlightStarted{2, 1, node(2)});
+        script.at(14, event::CutOff{2, 1, node(2), node(3), f});
+        script.at(14, event::FlightFinished{2, 1, script.time(13), node(2), event::Ending::succeeded});
+        script.at(15, event::RequestFinished{1, script.time(0), node(2), 1, 1, event::Ending::succeeded});
+      });
+  REQUIRE(reports.size() == 6);
+  CHECK(reports[3].done == 1);
+  CHECK(reports[3].remaining == std::chrono::nanoseconds(10ms));
+  CHECK(reports[4].done == 2);
+  CHECK(reports[4].remaining == std::chrono::nanoseconds(0));
+  CHECK(reports.back().done == 2);
+  CHECK(reports.back().total == 2);
+}
+
 }  // namespace
 }  // namespace deriva

@@ -1,0 +1,46 @@
+// Why a function runs, if somebody wants to know.
+#include <utility>
+
+#include "compute/engine.hpp"
+#include "store/predecessor.hpp"
+
+namespace deriva::detail {
+
+/// Whether to look for what changed since something like the job's recipe was computed.
+bool Engine::worth_explaining(const Plan::Job& job, float average, const RequestPtr& owner) const {
+  if (!options_.explain_from || job.reason != RunReason::never_computed || job.input_count == 0) return false;
+  if (job.flight.number == 0 && (!owner || !owner->options.on_computed)) return false;
+  return average == 0 || average >= static_cast<float>(options_.explain_from->count());
+}
+
+/// Without the lock.
+void Engine::explain(Worker& worker) const {
+  const Result<void> done = read(store_, [&](StoreReader& reader) {
+    if (reader.numbering() != worker.batch.numbering) return;
+    for (const auto [number, id] : worker.unexplained) {
+      Plan::Job& job = worker.batch.jobs[number];
+      explain(reader, job, id);
+      if (const auto& detached = worker.ran[number].detached) detached->job = job;
+    }
+  });
+  static_cast<void>(done);  // They run without an explanation.
+}
+
+void Engine::explain(StoreReader& reader, Plan::Job& job, StoreId id) const {
+  constexpr PredecessorLimits limits{.inputs = 16, .dependents = 16, .depth = 8};
+  const Result<std::optional<StoreId>> previous = find_predecessor(reader, id, limits);
+  if (!previous || !*previous) return;
+  const Result<Difference> difference = detail::difference(reader, **previous, id);
+  if (!difference) return;
+  if (difference->version) {
+    job.reason = RunReason::function_version_changed;
+  } else if (difference->input) {
+    job.reason = RunReason::input_changed;
+  }
+  if (job.flight.number == 0) return;
+  const Result<const FunctionId*> function = reader.function(reader.look_up(**previous).function);
+  events_.explain(job, reader.address(**previous), difference->version && function ? *function : nullptr,
+                  difference->input.value_or(0));
+}
+
+}  // namespace deriva::detail
