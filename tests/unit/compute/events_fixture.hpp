@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,9 +17,17 @@ namespace deriva::test {
 class Recorder final : public Observer {
  public:
   void on_events(const EventBatch& batch) override {
-    events.insert(events.end(), batch.events.begin(), batch.events.end());
+    const std::lock_guard lock(mutex_);
+    events_.insert(events_.end(), batch.events.begin(), batch.events.end());
   }
-  std::vector<Event> events;
+  std::vector<Event> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(events_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Event> events_;
 };
 
 struct ObservedFixture : ComputeFixture {
@@ -35,7 +44,7 @@ struct ObservedFixture : ComputeFixture {
   /// All events since the last call.
   std::vector<Event> take() {
     hub->flush();
-    return std::exchange(recorder->events, {});
+    return recorder->take();
   }
   template <class Body>
   std::vector<Body> take_all() {
