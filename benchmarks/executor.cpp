@@ -1,5 +1,6 @@
 // What the executor costs beside the functions that it runs.
 
+#include "executor/cancel.hpp"
 #include "executor/cutoff.hpp"
 #include "executor/requests.hpp"
 #include "executor/shapes.hpp"
@@ -11,6 +12,7 @@ namespace {
 void run_suite(const bench::Options& options, bench::Report& report) {
   const bench::Scratch scratch(options.scratch);
   bench::measure_requests(options, report, scratch.path());
+  bench::measure_cancel(options, report, scratch.path());
   bench::measure_cutoff(options, report, scratch.path());
   bench::measure_shapes(options, report, scratch.path());
 }

@@ -100,11 +100,6 @@ void null_child(const std::vector<std::string>& arguments) {
   std::cout << opening << ' ' << request << '\n';
 }
 
-std::string short_count(std::size_t count) {
-  if (count >= 1'000'000) return std::to_string(count / 1'000'000) + "m";
-  return std::to_string(count / 1'000) + "k";
-}
-
 /// A stored root over a graph of many recipes none of which needs to be looked at.
 void measure_null(const Options& options, Report& report, const fs::path& scratch) {
   constexpr std::size_t batch = 100'000;

@@ -71,6 +71,11 @@ bool falls_short(const Row& row) noexcept {
   return !reached;  // so is what is not a number
 }
 
+std::string short_count(std::size_t count) {
+  if (count >= 1'000'000) return std::to_string(count / 1'000'000) + "m";
+  return std::to_string(count / 1'000) + "k";
+}
+
 std::string to_text(double value, Unit unit) {
   switch (unit) {
     case Unit::nanoseconds:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ struct Row {
 
 /// Whether the row misses its goal.
 [[nodiscard]] bool falls_short(const Row& row) noexcept;
+
+/// "1m", "100k": part of an id.
+[[nodiscard]] std::string short_count(std::size_t count);
 
 /// "1.24 us", "372 K/s", "67 B", "1.26".
 [[nodiscard]] std::string to_text(double value, Unit unit);
