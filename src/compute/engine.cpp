@@ -13,6 +13,11 @@ namespace {
 ExecutorOptions with_defaults(ExecutorOptions options) {
   if (options.concurrency == 0) options.concurrency = std::max(1U, std::thread::hardware_concurrency());
   options.coroutine_concurrency = std::max<std::size_t>(options.coroutine_concurrency, 1);
+  if (options.memory_bytes > 0) {  // An eighth for values that are written, and for the pages that change with them.
+    constexpr std::size_t page_bytes_per_result = 8'192;
+    options.flush_bytes = std::min(options.flush_bytes, options.memory_bytes / 8);
+    options.flush_results = std::min(options.flush_results, options.memory_bytes / 8 / page_bytes_per_result);
+  }
   options.flush_results = std::max<std::size_t>(options.flush_results, 1);
   return options;
 }
@@ -31,10 +36,12 @@ Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver reso
       events_(options.observers),
       functions_(std::move(resolver), events_.hub()),
       verify_seed_(options.verify_seed ? *options.verify_seed : random_seed()),
-      cache_(options.cache_bytes, random_seed(), 0, events_.hub()),
+      cache_(options.memory_bytes == 0 ? options.cache_bytes : std::min(options.cache_bytes, options.memory_bytes / 4),
+             random_seed(), 0, events_.hub()),
       coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)),
       blocking_limit_(plan_.add_limit(options_.blocking_concurrency)),
       known_errors_(options.remembered_errors) {
+  if (options_.memory_bytes > 0) plan_.limit_memory(options_.memory_bytes - cache_.capacity());
   for (const Resource& resource : options_.resources) {
     if (!resource.name.empty()) resources_.try_emplace(resource.name, plan_.add_limit(resource.places));
   }

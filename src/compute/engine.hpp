@@ -156,6 +156,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void leave(std::unique_ptr<Worker> worker);
   bool run_here(Lock& lock);
   bool to_write() const;
+  bool can_make_room() const;
+  bool to_explore() const;
   bool has_work() const;
 
   // One piece of work each; false if there was none. They leave the lock while they work.
@@ -163,6 +165,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool expand(Lock& lock, Worker& worker);
   bool run(Lock& lock, Worker& worker);
   bool help_verify(Lock& lock, Worker& worker);
+  bool make_room(Lock& lock);
   bool write_results(Lock& lock);
 
   // engine_explore.cpp

@@ -128,6 +128,7 @@ void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worke
     ++owner->outcome.cut_off;
     ++owner->progress.cut_off;
   }
+  plan_.release(job);
   events_.cut_off(job, ran.known->recipe);
   events_.flight_finished(job, *ran.result);
   keep_result(job, **ran.result, ran.compute_time, false, {});

@@ -6,8 +6,9 @@
 namespace deriva::detail {
 namespace {
 
-/// Nodes that are looked up between two holds of the mutex.
+/// Nodes that are looked up between two holds of the mutex; if memory is limited: inputs of a few of the same kind.
 constexpr std::size_t slice = 512;
+constexpr std::size_t limited_slice = 16;
 /// Nodes that are looked up in one step, as long as one snapshot serves.
 constexpr std::size_t nodes_per_step = 4'096;
 
@@ -26,9 +27,9 @@ Worker::Known known(StoreReader::Known known) {
 }  // namespace
 
 bool Engine::expand(Lock& lock, Worker& worker) {
-  if (!plan_.has_expansions()) return false;
+  if (!to_explore()) return false;
   worker.expansions.clear();
-  plan_.take_expansions(slice, worker.expansions);
+  plan_.take_expansions(options_.memory_bytes > 0 ? limited_slice : slice, worker.expansions);
   if (worker.expansions.empty()) return false;
   worker.numbering = plan_.numbering();
   worker.written = written_;
@@ -66,9 +67,9 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
     }
     worker.expansions.clear();
     count_met();
-    const bool go_on = fits && looked_up < nodes_per_step && written_ == worker.written && entered_ == worker.entered &&
-                       !stopping_ && plan_.numbering() == worker.numbering;
-    if (go_on) plan_.take_expansions(slice, worker.expansions);
+    const bool go_on = fits && !plan_.is_large() && looked_up < nodes_per_step && written_ == worker.written &&
+                       entered_ == worker.entered && !stopping_ && plan_.numbering() == worker.numbering;
+    if (go_on) plan_.take_expansions(options_.memory_bytes > 0 ? limited_slice : slice, worker.expansions);
     if (plan_.has_ready()) wake();
     lock.unlock();
     if (worker.expansions.empty()) return;
@@ -112,6 +113,7 @@ void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion&
   found.known = known(answer.known);
   const bool forced = expansion.forced && answer.has_recipe && found.known == Worker::Known::stored;
   if (forced) found.known = Worker::Known::recipe;
+  found.value_bytes = answer.size;
   if (found.known != Worker::Known::recipe) return;
   found.reason = forced ? RunReason::forced : answer.evicted ? RunReason::evicted : RunReason::never_computed;
   found.cost = static_cast<float>(answer.compute_time.count());
@@ -176,7 +178,7 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
       ++owner->outcome.reused;
       ++owner->progress.reused;
     }
-    if (!found.has_value) return plan_.set_stored(node);
+    if (!found.has_value) return plan_.set_stored(node, std::nullopt, found.value_bytes);
     plan_.set_stored(node, std::move(worker.values.front()));
     return worker.values.pop_front();
   }

@@ -69,6 +69,7 @@ bool Engine::retry(Lock& lock) {
     end_run(run->job.node);
     const Error cancelled(Errc::cancelled);
     events_.flight_finished(run->job, cancelled);
+    plan_.release(run->job);
     plan_.fail(run->job.node, cancelled);  // Nobody is told.
     return true;
   }

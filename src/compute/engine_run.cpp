@@ -35,11 +35,14 @@ Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::
 bool Engine::run(Lock& lock, Worker& worker) {
   worker.batch.clear();
   const std::size_t ready = plan_.ready_count();
-  if (ready == 0) return false;
+  if (!plan_.has_ready()) return false;
   const bool are_short = function_time_ < short_time;
   const std::size_t share = (ready + options_.concurrency - 1) / options_.concurrency;
   const float time = plan_.take_ready(are_short ? batch_nodes : std::min(share, batch_nodes), batch_time, worker.batch);
-  if (worker.batch.jobs.empty()) return plan_.has_ready();
+  if (worker.batch.jobs.empty()) {
+    deliver(lock);  // What was refused.
+    return plan_.has_ready();
+  }
   if (events_.on()) events_.begin_flights(worker.batch.jobs);
   prepare(worker);
   ++busy_;
@@ -171,6 +174,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     const Error cancelled(Errc::cancelled);
     events_.take_time();
     events_.flight_finished(worker.batch.jobs[i], cancelled);
+    plan_.release(worker.batch.jobs[i]);
     plan_.fail(node, cancelled);  // Nobody is told.
   }
   lock.unlock();
@@ -324,6 +328,12 @@ void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& 
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                         std::chrono::nanoseconds compute_time, Verification* verification,
                         std::vector<Address> discovered) {
+  plan_.release(job);
+  if (result && !plan_.has_memory_for(job, result->size())) {
+    result = Error(Errc::over_budget, "the inputs and the value of the function do not fit into the memory allowed")
+                 .with_address(*job.address)
+                 .with_function(job.function->id);
+  }
   events_.flight_finished(job, result);
   if (verification != nullptr) events_.verified(job, verification->comparisons());
   if (verification != nullptr) keep_comparisons(verification->comparisons());

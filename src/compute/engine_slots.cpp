@@ -81,17 +81,33 @@ bool Engine::to_write() const {
   return !unwritten_.empty() && !writing_ && (!endings_.empty() || !flush_waiters_.empty() || busy_ == 0);
 }
 
+/// Whether more is to be explored. Not if memory is short, and what is under way will go on with what is ready.
+bool Engine::to_explore() const {
+  return plan_.has_expansions() && (!plan_.is_large() || plan_.ready_count() == 0 || (plan_.is_idle() && !writing_));
+}
+
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return plan_.has_expansions() || plan_.can_check_waits() || plan_.has_orphans() || to_write() ||
+  return to_explore() || plan_.can_check_waits() || plan_.has_orphans() || to_write() || can_make_room() ||
          !verifications_.empty() || has_due_retry() || (plan_.has_ready() && !lagging());
+}
+
+bool Engine::can_make_room() const {
+  return plan_.lacks_memory() && !writing_ && (!unwritten_.empty() || plan_.can_spill() || plan_.is_stuck());
+}
+
+/// Memory for what is ready: results are written and their values forgotten; if there are none, one more may run.
+bool Engine::make_room(Lock& lock) {
+  if (!can_make_room()) return false;
+  if (!write_results(lock) && !plan_.spill() && plan_.is_stuck()) plan_.admit_anyway();
+  return true;
 }
 
 /// Sees to it that as many threads work as there is work for, of which so many ready nodes.
 void Engine::wake(std::size_t ready) {
   if (stopping_) return;
-  if (lagging()) ready = 0;
-  const bool to_plan = plan_.has_expansions() || plan_.can_check_waits();
+  if (lagging() || plan_.lacks_memory()) ready = can_make_room() ? 1 : 0;
+  const bool to_plan = to_explore() || plan_.can_check_waits();
   const std::size_t waiting = ready + (to_plan ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) + (to_write() ? 1U : 0U) +
                               (has_due_retry() ? 1U : 0U) +
                               (verifications_.empty() ? 0U : verifications_.front()->unbegun);
@@ -150,8 +166,11 @@ bool Engine::step(Lock& lock, Worker& worker) {
     stop_abandoned(lock);
   }
   if (help_verify(lock, worker) || retry(lock)) return true;
-  // Exploring comes first: what is missing shows before anything is computed, and the total is known early.
-  if (expand(lock, worker) || check_waits(lock) || (!lagging() && run(lock, worker)) || swept) return true;
+  // Exploring comes first: what is missing shows before anything is computed, and the total is known early. Unless
+  // memory is short: then what is explored goes before there is more of it.
+  if (plan_.is_large() && ((!lagging() && run(lock, worker)) || make_room(lock))) return true;
+  if (expand(lock, worker) || check_waits(lock) || (!lagging() && run(lock, worker)) || make_room(lock) || swept)
+    return true;
   return write_results(lock);
 }
 

@@ -130,6 +130,7 @@ Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& resul
 void Engine::end_batch(Lock& lock, const Result<void>& put) {
   for (const NodeId node : being_written_.nodes) {
     if (!digests_.empty()) digests_.erase(node);  // From now on the store knows.
+    if (put) plan_.set_written(node);
     plan_.unpin(node);
   }
   being_written_.results.clear();

@@ -238,12 +238,16 @@ void Plan::retry(NodeId node) {
 /// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
 void Plan::end_exploring(NodeId node) { exploring_.end(requests_[nodes_[node].owner].period, kept_enough_); }
 
-void Plan::set_stored(NodeId node, std::optional<Blob> value) {
+void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t bytes) {
   end_exploring(node);
   if (nodes_[node].interest == 0) {
     free(node);
   } else {
-    if (value) nodes_[node].set_value(std::move(*value));
+    if (value) {
+      set_value(node, std::move(*value));
+    } else {
+      nodes_[node].work.cost = static_cast<float>(bytes);
+    }
     make_available(node);
   }
   shrink_if_empty();

@@ -24,6 +24,7 @@
 #include "compute/edge_pool.hpp"
 #include "compute/failures.hpp"
 #include "compute/grace_periods.hpp"
+#include "compute/memory_budget.hpp"
 #include "compute/plan_node.hpp"
 #include "compute/ready_queue.hpp"
 #include "compute/slab.hpp"
@@ -91,7 +92,8 @@ class Plan {
   /// Moves up to `most` nodes to `expanding` and appends them to `out`; each must be answered by one of the next.
   void take_expansions(std::size_t most, std::vector<Expansion>& out);
   /// The value is in the store, or given.
-  void set_stored(NodeId node, std::optional<Blob> value = std::nullopt);
+  /// `bytes`: the size of the value, if it is in the store.
+  void set_stored(NodeId node, std::optional<Blob> value = std::nullopt, std::uint64_t bytes = 0);
   struct Found {
     std::uint32_t function = 0;  ///< As in `set_function`.
     std::span<const StoreId> inputs{};
@@ -139,7 +141,9 @@ class Plan {
     std::uint32_t input_count;
     float verify_rate;
     RunReason reason;
-    Flight flight{};  ///< The engine's.
+    std::uint64_t input_bytes = 0;  ///< If memory is limited, as the next one.
+    std::uint64_t reserved = 0;     ///< Bytes that count for it, until `release`.
+    Flight flight{};                ///< The engine's.
   };
   /// An input whose value is in the store.
   struct Missing {
@@ -187,6 +191,37 @@ class Plan {
   /// answered.
   void expire(NodeId node, const Error& error);
 
+  // --- Memory (plan_memory.cpp)
+
+  /// Limits what values take, of nodes and of jobs. What is nearest to a target runs first from now on: it lets go of
+  /// most. Requires: an empty plan.
+  void limit_memory(std::uint64_t bytes) { memory_.limit = bytes; }
+  /// Whether ready nodes wait for memory.
+  [[nodiscard]] bool lacks_memory() const noexcept { return memory_.is_full; }
+  [[nodiscard]] std::uint64_t used_memory() const noexcept { return memory_.used; }
+  /// The value of an available node is in the store, too. Forgets it, if memory is short.
+  void set_written(NodeId node);
+  /// Forgets values that are in the store. False: there were none.
+  bool spill();
+  [[nodiscard]] bool can_spill() const noexcept { return !memory_.written.empty(); }
+  /// Whether nothing runs, if memory is limited, but functions that wait.
+  [[nodiscard]] bool is_idle() const noexcept { return memory_.running == waits_.size(); }
+  /// Whether nothing will give memory back before something else runs.
+  [[nodiscard]] bool is_stuck() const noexcept { return is_idle() && !exploring_.any() && !has_orphans(); }
+  /// Lets the next node run, or fail, though there is no memory for it. Requires: `is_stuck`.
+  void admit_anyway() noexcept;
+  /// Whether it takes so much itself that what is ready is better run before more is explored.
+  [[nodiscard]] bool is_large() const noexcept {
+    constexpr std::uint64_t node_bytes = sizeof(Node) + sizeof(Address) + sizeof(EncodedParams) + 2 * sizeof(Edge);
+    return memory_.is_limited() && size() * node_bytes > memory_.limit / 4;
+  }
+  /// The job is about to be answered.
+  void release(const Job& job);
+  /// Whether the memory suffices for the job with such a value.
+  [[nodiscard]] bool has_memory_for(const Job& job, std::uint64_t value_bytes) const noexcept {
+    return !memory_.is_limited() || job.input_bytes + value_bytes <= memory_.limit;
+  }
+
   // --- Functions that wait, of running nodes; they have no places meanwhile
 
   /// Whether the function may go on: it still waits for something else, or has its places again.
@@ -210,7 +245,7 @@ class Plan {
   // --- Facts
 
   [[nodiscard]] bool has_expansions() const noexcept { return expansions_ > 0; }
-  [[nodiscard]] bool has_ready() const noexcept { return ready_count() > 0; }
+  [[nodiscard]] bool has_ready() const noexcept { return ready_count() > 0 && !memory_.is_full; }
   /// Including those that nobody wants any more and that were not swept.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_ + fresh_.size(); }
   [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty() || !kept_enough_.empty(); }
@@ -263,6 +298,7 @@ class Plan {
   struct Function {
     const ResolvedFunction* function = nullptr;
     float average = 0;
+    float value_bytes = 0;  ///< What is expected, if memory is limited: the largest lately.
     std::array<std::uint32_t, 2> limits{};
   };
   struct Limit {
@@ -303,6 +339,16 @@ class Plan {
     NodeId node;
     float path;
   };
+
+  // plan_memory.cpp
+  std::uint64_t expected_bytes(std::uint32_t function) const;
+  void expect(std::uint32_t function, std::uint64_t bytes);
+  static std::uint64_t stored_bytes(const Node& node) { return static_cast<std::uint64_t>(node.work.cost); }
+  void set_value(NodeId node, Blob value);
+  void drop_value(NodeId node);
+  enum class Admission : std::uint8_t { admitted, deferred, refused };
+  Admission admit_memory(NodeId node);
+  void reserve(Job& job, const Batch& batch, std::uint64_t moved);
 
   // plan_wait.cpp: functions that wait
   void begin_wait(std::uint32_t request);
@@ -362,6 +408,7 @@ class Plan {
   boost::unordered_flat_map<NodeId, std::vector<std::uint32_t>> waits_;  ///< Requests of functions, by who waits.
   std::vector<RequestId> unchecked_waits_;
   std::vector<NodeId> resumed_;
+  MemoryBudget memory_;
   std::vector<Joined> joined_;
   std::vector<RequestId> reused_;
 };

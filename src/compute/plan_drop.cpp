@@ -55,8 +55,8 @@ void Plan::tell_failure(NodeId node, const FailuresPtr& failures) {
     edge = told.next;
     told.input = none;
     pass_on(told.dependent, failures);
-    const Node& dependent = nodes_[told.dependent];
-    if (--nodes_[told.dependent].work.pending == 0 && dependent.keep_going) {
+    Node& dependent = nodes_[told.dependent];
+    if (dependent.keep_going && --dependent.work.pending == 0) {
       failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
     }
   }
@@ -120,7 +120,8 @@ void Plan::release(NodeId node) {
 void Plan::give_up(NodeId node) {
   Node& n = nodes_[node];
   if (n.lingers) return;
-  if (n.forgotten || !exploring_.any()) return free(node);
+  const bool found_again = memory_.is_limited() && n.state == State::available && (!n.has_value || n.is_written);
+  if (n.forgotten || found_again || !exploring_.any()) return free(node);
   n.lingers = true;
   exploring_.keep(node);
 }
@@ -220,7 +221,7 @@ void Plan::free(NodeId node) {
   Node& n = nodes_[node];
   if (n.poisoned) poisoned_.erase(node);
   if (n.has_value) {
-    n.drop_value();
+    drop_value(node);
   } else {
     drop_params(node);
     n.work = PlanNode::Work();

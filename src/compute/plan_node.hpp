@@ -31,7 +31,7 @@ struct PlanNode {
     std::uint32_t params = none;
     std::uint32_t function = 0;
     float verify_rate = 0;
-    float cost = 0;  ///< In nanoseconds.
+    float cost = 0;  ///< In nanoseconds. Of an available node: the bytes of its value, which is in the store.
     float path = 0;  ///< The cost of the longest way from here to a target, its own included once it is known.
   };
 
@@ -76,6 +76,7 @@ struct PlanNode {
   bool forces_inputs : 1 = false;    ///< what is below it, too.
   bool poisoned : 1 = false;         ///< An input failed; it waits for the others, and fails.
   bool lingers : 1 = false;          ///< Done and given up, and kept for what is explored later.
+  bool is_written : 1 = false;       ///< Its value is in the store, too.
   bool waits_for_place : 1 = false;  ///< A running one that has waited, and goes on when it has its places back.
 };
 static_assert(sizeof(PlanNode) == 64);

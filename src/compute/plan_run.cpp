@@ -8,7 +8,7 @@ namespace deriva::detail {
 
 void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits) {
   if (number >= functions_.size()) functions_.resize(number + 1);
-  functions_[number] = {&function, 0, limits};
+  functions_[number] = {&function, 0, 0, limits};
 }
 
 std::uint32_t Plan::add_limit(std::size_t places) {
@@ -79,7 +79,7 @@ void Plan::push_ready(NodeId node) {
     request.ready = queues_.take();
     join_turn(to_run, slot);
   }
-  queues_[request.ready].push(nodes_, node);
+  queues_[request.ready].push(nodes_, node, memory_.is_limited());
   ++ready_;
 }
 
@@ -136,13 +136,21 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
   const std::size_t enough = batch.jobs.size() + most;
   float taken = 0;
   batch.numbering = numbering_;
+  std::vector<NodeId> refused;
   const auto admit = [&](NodeId node) {
-    if (discard_unwanted(node) || !take_places(node)) return;
+    if (discard_unwanted(node)) return;
+    if (memory_.is_limited()) {
+      const Admission admission = admit_memory(node);
+      if (admission == Admission::deferred) push_ready(node);
+      if (admission == Admission::refused) refused.push_back(node);
+      if (admission != Admission::admitted) return;
+    }
+    if (!take_places(node)) return;
     add_job(node, batch);
     const float average = functions_[nodes_[node].work.function].average;
     taken += average > 0 ? average : nanoseconds;
   };
-  const auto has_room = [&] { return batch.jobs.size() < enough && taken < nanoseconds; };
+  const auto has_room = [&] { return batch.jobs.size() < enough && taken < nanoseconds && !memory_.is_full; };
   for (const NodeId node : fresh_) {
     if (has_room() && !others_wait(node)) {
       admit(node);
@@ -156,6 +164,10 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
     if (node == none) break;
     admit(node);
   }
+  for (const NodeId node : refused) {
+    fail(node, Error(Errc::over_budget, "what the function needs does not fit into the memory that is allowed")
+                   .with_address(addresses_[node]));
+  }
   shrink_if_empty();
   return taken;
 }
@@ -168,6 +180,7 @@ void Plan::add_job(NodeId node, Batch& batch) {
   batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node],
                         n.work.params == none ? BytesView() : BytesView(params_[n.work.params]),
                         functions_[n.work.function].function, first, n.work.edge_count, n.work.verify_rate, n.reason});
+  std::uint64_t moved = 0;
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const NodeId input = edges_[n.work.first_edge + i].input;
     Node& below = nodes_[input];
@@ -178,11 +191,14 @@ void Plan::add_job(NodeId node, Batch& batch) {
     } else if (below.interest > 1 || exploring_.any()) {
       batch.inputs.push_back(below.value);
     } else {  // Nobody else will ask for it: whoever comes later starts afresh.
+      if (memory_.is_limited()) moved += MemoryBudget::bytes_of(below.value.size());
       batch.inputs.push_back(std::move(below.value));
       below.drop_value();
+      below.is_written = false;
       forget(input);
     }
   }
+  if (memory_.is_limited()) reserve(batch.jobs.back(), batch, moved);
 }
 
 void Plan::append_inputs(NodeId node, std::vector<Input>& out) {
@@ -195,7 +211,9 @@ void Plan::append_inputs(NodeId node, std::vector<Input>& out) {
 
 void Plan::keep(NodeId input, Blob value) {
   Node& n = nodes_[input];
-  if (n.state == State::available && !n.has_value) n.set_value(std::move(value));
+  if (n.state != State::available || n.has_value || memory_.is_short()) return;
+  set_value(input, std::move(value));
+  set_written(input);
 }
 
 void Plan::complete(NodeId node, Blob value) {
@@ -203,11 +221,12 @@ void Plan::complete(NodeId node, Blob value) {
   give_places_back(node);
   release_inputs(node);
   ++nodes_[node].depth;
+  if (memory_.is_limited()) expect(nodes_[node].work.function, value.size());
   if (nodes_[node].interest == 0) {
     free(node);
   } else {
     drop_params(node);
-    nodes_[node].set_value(std::move(value));
+    set_value(node, std::move(value));
     make_available(node);
   }
   shrink_if_empty();

@@ -60,8 +60,10 @@ class ReadyQueue {
   }
 
   [[nodiscard]] bool empty() const noexcept { return (used_[0] | used_[1] | used_[2] | used_[3]) == 0; }
-  void push(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
-    const std::uint32_t level = level_of(nodes[node].work.path);
+  /// `turned`: the shortest way first, if all are pushed like that.
+  void push(Slab<PlanNode>& nodes, std::uint32_t node, bool turned = false) noexcept {
+    const std::uint32_t longest = level_of(nodes[node].work.path);
+    const std::uint32_t level = turned ? levels - 1 - longest : longest;
     std::uint64_t& word = used_[level / 64];
     const std::uint64_t bit = std::uint64_t{1} << (level % 64);
     if ((word & bit) == 0) queues_[level] = {};

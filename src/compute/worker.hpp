@@ -84,6 +84,7 @@ struct Worker {
     RunReason reason = RunReason::never_computed;
     bool has_value = false;  ///< In memory: the next of `values`. If it is an error: the next of `errors`.
     float cost = 0;
+    std::uint64_t value_bytes = 0;  ///< Of what is stored.
     ResolvedFunction* function = nullptr;
     std::size_t first_input = 0;
     std::size_t input_count = 0;

@@ -33,6 +33,13 @@ struct ExecutorOptions {
   std::vector<Resource> resources{};
   /// Memory for values that were computed or read lately, in bytes, overhead included. 0: none is kept.
   std::size_t cache_bytes = std::size_t{64} << 20U;
+  /// Memory for values that are computed, waited for or cached, in bytes; a quarter of it at most for the cache. 0: as
+  /// much as it takes. What comes near a target is run first; when it is used up, results are written and their values
+  /// forgotten, to be read again when they are needed, and functions wait. What is planned does not count, some 200
+  /// bytes for each recipe; when it takes a quarter as much, what is ready runs before more is explored. Without
+  /// `store_results` nothing can be forgotten. `Errc::over_budget` if the inputs and the value of one function, or what
+  /// cannot be forgotten, do not fit.
+  std::size_t memory_bytes = 0;
   /// Whether results are stored. Otherwise they live in memory: as long as a request needs them, and in the cache.
   bool store_results = true;
   /// Unwritten results at which they are written, in one transaction. A crash loses at most four times as many; when
