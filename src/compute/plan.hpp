@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,23 +17,18 @@
 #include <deriva/core/blob.hpp>
 #include <deriva/core/bytes.hpp>
 #include <deriva/core/error.hpp>
-#include <deriva/core/event.hpp>
 #include <deriva/storage/function_ref.hpp>
 
 #include "compute/edge_pool.hpp"
 #include "compute/failures.hpp"
 #include "compute/grace_periods.hpp"
 #include "compute/memory_budget.hpp"
+#include "compute/plan_batch.hpp"
 #include "compute/plan_node.hpp"
 #include "compute/ready_queue.hpp"
 #include "compute/slab.hpp"
 
 namespace deriva::detail {
-
-using NodeId = std::uint32_t;   ///< Of a plan.
-using StoreId = std::uint32_t;  ///< Of the store's graph.
-using RequestId = std::uint64_t;
-struct ResolvedFunction;
 
 /// What is to be computed, for all requests of an executor at once: a state machine that is told what is found and what
 /// is done, and tells what to look up, what to run, and which requests are finished. Pure: it knows no store, no
@@ -125,42 +119,9 @@ class Plan {
 
   // --- Running
 
-  /// What observers know a run by.
-  struct Flight {
-    std::uint64_t number = 0;  ///< 0: nobody is told of it.
-    std::chrono::steady_clock::time_point started{};
-    std::shared_ptr<const event::RecomputeReason> why{};  ///< If it is known in detail.
-  };
-  struct Job {
-    NodeId node;
-    RequestId owner;         ///< The request that brought the node into the plan.
-    const Address* address;  ///< Lives until the job is answered, and so do the
-    BytesView params;        ///< encoded params.
-    const ResolvedFunction* function;
-    std::uint32_t first_input;  ///< In the batch.
-    std::uint32_t input_count;
-    float verify_rate;
-    RunReason reason;
-    std::uint64_t input_bytes = 0;  ///< If memory is limited, as the next one.
-    std::uint64_t reserved = 0;     ///< Bytes that count for it, until `release`.
-    Flight flight{};                ///< The engine's.
-  };
-  /// An input whose value is in the store.
-  struct Missing {
-    NodeId node;
-    std::uint32_t position;  ///< In the batch's inputs.
-    std::uint32_t job;       ///< In the batch.
-    StoreId id;              ///< Under `numbering`; or `none`.
-    const Address* address;
-    bool shared;  ///< Somebody else wants it, too.
-  };
-  struct Batch {
-    std::vector<Job> jobs;
-    std::vector<Blob> inputs;
-    std::vector<Missing> missing;
-    std::uint64_t numbering = 0;
-    void clear();
-  };
+  using Job = PlanJob;
+  using Missing = PlanJob::Missing;
+  using Batch = PlanBatch;
   /// Moves ready nodes to `running` and appends them to the batch: until they are `most`, or will take so many
   /// nanoseconds; at least one, if there is any. Each must be answered by `complete` or `fail`.
   ///

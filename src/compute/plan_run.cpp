@@ -125,12 +125,6 @@ void Plan::flush_fresh() {
 
 // --- Running
 
-void Plan::Batch::clear() {
-  jobs.clear();
-  inputs.clear();
-  missing.clear();
-}
-
 float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
   constexpr std::size_t most_unwanted = 4'096;
   const std::size_t enough = batch.jobs.size() + most;
