@@ -15,11 +15,14 @@ constexpr float hashed_per_ns = 2;
 /// Hashing may take this share of the time that the function takes.
 constexpr float share_for_hashing = 0.25F;
 
+/// Whether there is a result of the job's own recipe.
+bool was_computed(const Plan::Job& job) { return job.reason == RunReason::forced || job.reason == RunReason::evicted; }
+
 }  // namespace
 
 /// Whether to look, before the function is called, for a result that it need not or must not differ from.
 bool Engine::worth_looking_back(const Plan::Job& job, float average) const {
-  if (job.reason != RunReason::never_computed) return true;
+  if (was_computed(job)) return true;
   if (!options_.early_cutoff || job.input_count == 0) return false;
   return average == 0 || average >= static_cast<float>(options_.early_cutoff->count());
 }
@@ -67,7 +70,7 @@ void Engine::look_back(Worker& worker) {
 void Engine::find_back(Worker& worker, StoreReader& reader) {
   const Result<bool> any = reader.has_cutoffs();
   for (const Worker::LookBack& look_back : worker.look_backs) {
-    if (worker.batch.jobs[look_back.job].reason != RunReason::never_computed) {
+    if (was_computed(worker.batch.jobs[look_back.job])) {
       const Result<std::optional<StoredResult>> own = reader.result(look_back.id);
       if (!own || !*own) continue;
       worker.found_back.push_back({look_back.job, {reader.address(look_back.id), (*own)->record()}, std::nullopt});

@@ -17,7 +17,7 @@ bool Engine::worth_explaining(const Plan::Job& job, float average, const Request
 void Engine::explain(Worker& worker) const {
   const Result<void> done = read(store_, [&](StoreReader& reader) {
     if (reader.numbering() != worker.batch.numbering) return;
-    for (const auto [number, id] : worker.unexplained) {
+    for (const auto& [number, id] : worker.unexplained) {
       Plan::Job& job = worker.batch.jobs[number];
       explain(reader, job, id);
       if (const auto& detached = worker.ran[number].detached) detached->job = job;
