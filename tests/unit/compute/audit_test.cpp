@@ -198,12 +198,11 @@ TEST_CASE("audit: observers of the store are not told, or an unknown root is aud
   REQUIRE((!unknown || unknown->chosen == 0));
   REQUIRE(f.audit()->checked == 1);
   f.hub->flush();
-  REQUIRE(only<event::Verified>(recorder->events).verdict == event::Verdict::different);
-  recorder->events.clear();
+  REQUIRE(only<event::Verified>(recorder->take()).verdict == event::Verdict::different);
   f.throws = true;
   REQUIRE(f.audit()->checked == 1);
   f.hub->flush();
-  REQUIRE(only<event::Verified>(recorder->events).verdict == event::Verdict::failed_on_rerun);
+  REQUIRE(only<event::Verified>(recorder->take()).verdict == event::Verdict::failed_on_rerun);
 }
 
 }  // namespace

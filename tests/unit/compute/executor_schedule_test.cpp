@@ -114,6 +114,8 @@ class Schedule {
     options.flush_results = 1 + pick(random_, 4);
     options.store_results = pick(random_, 4) != 0;
     options.cache_bytes = pick(random_, 2) * 1'000'000;
+    // Whatever runs fits, and not much of it at a time; what is not stored cannot be forgotten.
+    if (options.store_results && pick(random_, 2) == 0) options.memory_bytes = 4'000;
     auto scheduler = std::make_unique<SeededScheduler>(random_);
     scheduler_ = scheduler.get();
     engine_ = std::make_shared<detail::Engine>(

@@ -123,5 +123,42 @@ TEST_CASE("storing: a function cannot say itself that it is not deterministic") 
   REQUIRE(text_of(on.executor.materialize(f.recipe("lies", {}))) == "!function_failed");
 }
 
+TEST_CASE(
+    "storing: of two executors with different functions on one store, one takes the other's function for its own") {
+  ComputeFixture f;
+  FunctionRegistry other;
+  other.add({"upper", "1"}, [](std::span<const Blob> inputs, const Params&) {
+    std::string text(as_text(inputs[0]));
+    for (char& c : text) c = static_cast<char>(c - 'a' + 'A');
+    return Blob::adopt(std::move(text));
+  });
+  SyncExecutor first(*f.store, f.registry);
+  SyncExecutor second(*f.store, other);
+  const Address upper = f.recipe("upper", {f.leaf("a")});
+  const Address both = f.recipe("concat", {upper, f.leaf("b")});
+  REQUIRE(text_of(first.materialize(both)) == "!function_not_found");
+  REQUIRE(text_of(second.materialize(both)) == "!function_not_found");
+  REQUIRE(text_of(second.materialize(upper, durable())) == "A");
+  REQUIRE(text_of(first.materialize(both)) == "Ab");  // It does not need the function, only the value.
+  REQUIRE(f.runs("concat") == 1);
+}
+
+TEST_CASE(
+    "storing: of two executors that define a function differently, the later one replaces the first one's value") {
+  ComputeFixture f;
+  FunctionRegistry other;
+  other.add({"concat", "1"}, [](std::span<const Blob>, const Params&) { return Blob::copy_of("another"); });
+  SyncExecutor first(*f.store, f.registry);
+  SyncExecutor second(*f.store, other);
+  const Address target = f.recipe("concat", {f.leaf("a")});
+  REQUIRE(text_of(first.materialize(target, durable())) == "a");
+  REQUIRE(text_of(second.materialize(target)) == "a");
+  MaterializeOptions again = durable();
+  again.recompute = Recompute::target;
+  REQUIRE(text_of(second.materialize(target, again)) == "!not_deterministic");
+  REQUIRE(text_of(first.materialize(target)) == "a");
+  REQUIRE(f.store->ledger().verdict(target).value()->verdict == Verdict::diverged);
+}
+
 }  // namespace
 }  // namespace deriva::test

@@ -46,6 +46,7 @@ struct PlanFixture {
   std::map<detail::RequestId, std::string> targets;
   std::map<std::string, double> ran;  // How often, and under which rate of verification last:
   std::map<std::string, double> rates;
+  std::map<std::string, std::string> written;  // Values that are in the store, by name; else the name.
   detail::Plan::Batch batch;
 
   static Address address(const std::string& name) { return Address::of_leaf(as_bytes(name)); }
@@ -111,10 +112,14 @@ struct PlanFixture {
     REQUIRE(job);
     return *std::move(job);
   }
-  static Blob value_of(const PlanJob& job) {
+  Blob value_of(const PlanJob& job) const {
     std::string text = job.name + "(";
     for (std::size_t i = 0; i < job.inputs.size(); ++i) {
-      text += job.inputs[i].value ? std::string(as_text(job.inputs[i].value->view())) : job.input_names[i];
+      const std::string& name = job.input_names[i];
+      const auto in_store = written.find(name);
+      text += job.inputs[i].value         ? std::string(as_text(job.inputs[i].value->view()))
+              : in_store == written.end() ? name
+                                          : in_store->second;
     }
     return Blob::adopt(text + ")");
   }
