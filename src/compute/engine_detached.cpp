@@ -4,6 +4,12 @@
 #include "compute/engine.hpp"
 
 namespace deriva::detail {
+namespace {
+
+/// Whether it is to be executed once more. What was asked to stop is over as it is.
+bool is_to_repeat(const DetachedRun& run) { return run.ended < run.executions && !run.stop.stop_requested(); }
+
+}  // namespace
 
 void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
   run->started = Clock::now();
@@ -33,7 +39,7 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
   if (!come_inside(job)) return;
   if (!result) result = attribute_to(*run, result.error());
   end_execution(*run, result);
-  if (run->ended < run->executions) {
+  if (is_to_repeat(*run)) {
     start_coroutine(run);
   } else {
     publish(run, std::move(result));
@@ -56,7 +62,7 @@ void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {
   do {
     result = call(run->job, run->params, run->inputs, context, run->ended > 0);
     end_execution(*run, result);
-  } while (run->ended < run->executions);
+  } while (is_to_repeat(*run));
   publish(run, std::move(result));
 }
 
