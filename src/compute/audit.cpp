@@ -86,8 +86,13 @@ class Audit {
   Result<AuditFinding> check(const Address& address, std::vector<Comparison>& comparisons) {
     StoredComputation computation;
     const Result<Obstacle> obstacle = read_computation(store_, address, computation);
-    if (!obstacle) return obstacle.error();
     AuditFinding finding{address, computation.recipe.function, AuditOutcome::equal, std::nullopt};
+    if (!obstacle && obstacle.error().code() == Errc::corrupted) {  // The others can be audited all the same.
+      finding.outcome = AuditOutcome::failed;
+      finding.error = obstacle.error().with_address(address);
+      return finding;
+    }
+    if (!obstacle) return obstacle.error();
     if (*obstacle != Obstacle::none) {
       finding.outcome = AuditOutcome::missing_input;
       return finding;

@@ -25,7 +25,7 @@ namespace deriva {
 enum class AuditOutcome : std::uint8_t {
   equal,             ///< Every execution gave the stored value.
   diverged,          ///< One gave another value.
-  failed,            ///< One failed, though there is a stored value.
+  failed,            ///< One failed, though there is a stored value; or what is stored is damaged.
   missing_function,  ///< The registry has not got its function.
   missing_input,     ///< The value of an input, or of what it asked for, is not stored (any more).
   not_reached,       ///< The time was over, or it was cancelled, before it was executed as often as it should be.

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include <deriva/storage/environment.hpp>
+#include <deriva/storage/table.hpp>
+
 #include "support/catch.hpp"
 #include "unit/compute/audit_fixture.hpp"
 #include "unit/compute/events_fixture.hpp"
@@ -203,6 +206,28 @@ TEST_CASE("audit: observers of the store are not told, or an unknown root is aud
   REQUIRE(f.audit()->checked == 1);
   f.hub->flush();
   REQUIRE(only<event::Verified>(recorder->take()).verdict == event::Verdict::failed_on_rerun);
+}
+
+TEST_CASE("audit: one damaged value keeps the others from being audited") {
+  AuditFixture f;
+  const std::string text(100, 'a');  // A smaller one would not be stored by its digest.
+  const Address above = f.recipe("id", {f.leaf(text)});
+  REQUIRE(OnThisThread(f).executor.materialize(above, durable()).has_value());
+  for (int i = 0; i < 5; ++i) f.compute(i);
+  auto environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
+  const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
+  REQUIRE(environment
+              .write([&](WriteTransaction& transaction) {
+                return blobs.put(transaction, Digest::of(as_bytes(text)), as_bytes("b"));
+              })
+              .has_value());
+  const AuditReport report = f.audit().value();
+  REQUIRE(report.chosen == 6);
+  REQUIRE(report.count(AuditOutcome::equal) == 5);
+  REQUIRE(report.count(AuditOutcome::failed) == 1);
+  REQUIRE(report.findings.size() == 1);
+  REQUIRE(report.findings[0].address == above);
+  REQUIRE(report.findings[0].error->code() == Errc::corrupted);
 }
 
 }  // namespace
