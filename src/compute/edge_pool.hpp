@@ -19,18 +19,29 @@ struct Edge {
   std::uint32_t previous;
 };
 
-/// Edges in runs: those of one node lie one after the other. Runs that were given back are used again for the same
-/// number of edges (rounded up to a power of two above eight).
+/// Edges in runs: those of one node lie one after the other, and behind them the bytes of its params. Runs that were
+/// given back are used again for the same length (rounded up to a power of two above eight edges).
 class EdgePool {
  public:
-  /// The longest run; a recipe has fewer inputs than half of it.
+  /// The longest run. The inputs and the params of a recipe take less, by the limits of its encoding.
   static constexpr std::uint32_t page = 1U << 16U;
 
   EdgePool() { unused_.fill(none); }
 
   Edge& operator[](std::uint32_t edge) noexcept { return pages_[edge / page][edge % page]; }
+  /// A whole run, by its first edge.
+  Edge* run(std::uint32_t first) noexcept { return &(*this)[first]; }
 
-  /// The first edge of a run. Requires: 0 < count <= page.
+  /// How long a run of so many edges and bytes is.
+  static constexpr std::uint32_t length_of(std::uint32_t edges, std::uint32_t bytes) noexcept {
+    return edges + (bytes + static_cast<std::uint32_t>(sizeof(Edge)) - 1) / static_cast<std::uint32_t>(sizeof(Edge));
+  }
+  /// Where the bytes behind so many edges of a run are.
+  static std::byte* bytes_behind(Edge* run, std::uint32_t edges) noexcept {
+    return reinterpret_cast<std::byte*>(run + edges);
+  }
+
+  /// The first edge of a run. Requires: 0 < length <= page.
   std::uint32_t take(std::uint32_t count) {
     const std::size_t size_class = class_of(count);
     const std::uint32_t run = unused_[size_class];

@@ -168,6 +168,8 @@ RequestPtr Engine::make_request(RequestId id, const Address& address, Materializ
 
 void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
   requests_.emplace(request->id, request);
+  listeners_ += request->options.on_computed ? 1U : 0U;
+  watchers_ += request->options.progress ? 1U : 0U;
   ++entered_;
   StoreId id = *looked.id;
   if (looked.numbering != plan_.numbering()) {
@@ -178,7 +180,7 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
       id = plan_.numbering() == reader.numbering() && found ? *found : none;
     });
     if (!agreed || id == none) {
-      requests_.erase(request->id);
+      static_cast<void>(take_request(request->id));
       return conclude(
           lock, request,
           agreed ? Error(Errc::not_found, "the recipe was removed").with_address(request->target) : agreed.error());
@@ -214,6 +216,8 @@ RequestPtr Engine::take_request(RequestId id) {
   const auto entry = requests_.find(id);
   RequestPtr request = std::move(entry->second);
   requests_.erase(entry);
+  listeners_ -= request->options.on_computed ? 1U : 0U;
+  watchers_ -= request->options.progress ? 1U : 0U;
   remove_deadline(*request);
   return request;
 }
@@ -234,6 +238,7 @@ void Engine::shutdown() {
     open.push_back(std::move(request));
   }
   requests_.clear();
+  listeners_ = watchers_ = 0;
   deadlines_.clear();
   function_deadlines_.clear();
   retries_.clear();

@@ -158,6 +158,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool to_write() const;
   bool can_make_room() const;
   bool to_explore() const;
+  bool may_run() const;
   bool has_work() const;
 
   // One piece of work each; false if there was none. They leave the lock while they work.
@@ -180,11 +181,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // engine_run.cpp: functions, from their call to their result
   void prepare(Worker& worker);
+  void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran, float average);
   std::uint32_t executions(const Plan::Job& job) const;
   void gather(Worker& worker);
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
+  void detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs);
+  void execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran);
   Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                       const FunctionRun* run) const;
   Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
@@ -202,12 +206,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
                   std::vector<Address> discovered = {});
 
   // engine_reasons.cpp: what changed
-  bool worth_explaining(const Plan::Job& job, float average, const RequestPtr& owner) const;
+  bool worth_explaining(const Plan::Job& job, float average) const;
+  static bool is_explained(const Plan::Job& job, const RequestPtr& owner);
   void explain(Worker& worker) const;
   void explain(StoreReader& reader, Plan::Job& job, StoreId id) const;
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
-  void prepare_look_back(Worker& worker, const Plan::Job& job, float average);
+  void prepare_look_back(Worker& worker, std::uint32_t number, float average);
   bool worth_looking_back(const Plan::Job& job, float average) const;
   bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const;
   void look_back(Worker& worker);
@@ -288,6 +293,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   std::uint64_t entered_ = 0;  ///< Requests that ever entered the plan.
+  std::size_t listeners_ = 0;  ///< Open requests whose hosts are told of each function, or
+  std::size_t watchers_ = 0;   ///< of progress.
   bool writing_ = false;
   std::vector<Refused> refused_;                                          ///< Since there was no request last.
   std::optional<Error> write_error_;                                      ///< The first since somebody was told.
@@ -296,10 +303,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   float function_time_ = 0;    ///< Running average over all functions, in nanoseconds.
   std::size_t active_ = 0;     ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;       ///< Of these: outside the lock, working.
-  std::size_t exploring_ = 0;  ///< Of the busy ones: looking nodes up.
   std::size_t inside_ = 0;     ///< Other threads inside: coroutine functions that are being finished.
   std::size_t posted_ = 0;     ///< Drains that were posted and have not begun.
   std::size_t blocked_ = 0;    ///< Threads that wait for `changed_`.
+  bool exploring_ = false;     ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
   bool stopping_ = false;
 };
 

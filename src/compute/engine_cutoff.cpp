@@ -32,11 +32,11 @@ bool Engine::to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds comput
   return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;
 }
 
-void Engine::prepare_look_back(Worker& worker, const Plan::Job& job, float average) {
+void Engine::prepare_look_back(Worker& worker, std::uint32_t number, float average) {
+  const Plan::Job& job = worker.batch.jobs[number];
   const StoreId id = plan_.store_id(job.node);
   if (id == none) return;
   if (worker.look_backs.empty()) worker.known_inputs.clear();
-  const auto number = static_cast<std::uint32_t>(worker.ran.size() - 1);
   worker.look_backs.push_back({number, id, worker.known_inputs.size(), average});
   worker.plan_inputs.clear();
   plan_.append_inputs(job.node, worker.plan_inputs);
@@ -56,14 +56,15 @@ void Engine::look_back(Worker& worker) {
   if (!done) return;  // They run.
   for (Worker::FoundBack& found : worker.found_back) {
     Worker::Ran& ran = worker.ran[found.job];
+    if (!ran.extra) ran.extra = std::make_unique<Worker::Extra>();
     if (found.value) {
       Result<Blob> value = load(store_, *std::move(found.value));
       if (!value) continue;  // Damaged: it runs.
       ran.result = std::move(value);
       ran.compute_time = found.result.record.compute_time;
-      ran.cut_off = true;
+      ran.extra->cut_off = true;
     }
-    ran.known = std::make_shared<const KnownResult>(found.result);
+    ran.extra->known = std::make_shared<const KnownResult>(found.result);
   }
 }
 
@@ -84,7 +85,8 @@ void Engine::find_cutoff(Worker& worker, StoreReader& reader, const Worker::Look
   const Result<std::optional<StoreReader::Cutoff>> found = reader.find_cutoff(look_back.id, worker.digests);
   if (!found || !*found) return;
   Worker::FoundBack known{look_back.job, {(*found)->recipe, (*found)->result.record()}, std::nullopt};
-  if (worker.ran[look_back.job].executions == 1) {
+  const Worker::Ran& ran = worker.ran[look_back.job];
+  if (!ran.extra || ran.extra->executions == 1) {
     Result<std::optional<StoredBlob>> value = reader.value((*found)->result);
     if (!value || !*value) return;
     known.value = **std::move(value);
@@ -132,10 +134,10 @@ void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worke
     ++owner->progress.cut_off;
   }
   plan_.release(job);
-  events_.cut_off(job, ran.known->recipe);
+  events_.cut_off(job, ran.extra->known->recipe);
   events_.flight_finished(job, *ran.result);
   keep_result(job, **ran.result, ran.compute_time, false, {});
-  if (options_.store_results) digests_.emplace(job.node, ran.known->record.digest);
+  if (options_.store_results) digests_.emplace(job.node, ran.extra->known->record.digest);
   plan_.complete(job.node, **std::move(ran.result));
 }
 

@@ -123,6 +123,7 @@ void Engine::announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job,
 
 /// Tells the hosts for whom the batch ran how far their requests are.
 void Engine::report_progress(Lock& lock, Worker& worker) {
+  if (watchers_ == 0) return;
   for (const Plan::Job& job : worker.batch.jobs) {
     const RequestPtr& owner = owner_of(worker, job.owner);
     if (!owner || !owner->options.progress) continue;

@@ -27,7 +27,7 @@ Worker::Known known(StoreReader::Known known) {
 }  // namespace
 
 bool Engine::expand(Lock& lock, Worker& worker) {
-  if (!to_explore()) return false;
+  if (exploring_ || !to_explore()) return false;
   worker.expansions.clear();
   plan_.take_expansions(options_.memory_bytes > 0 ? limited_slice : slice, worker.expansions);
   if (worker.expansions.empty()) return false;
@@ -35,7 +35,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   worker.written = written_;
   worker.entered = entered_;
   ++busy_;
-  ++exploring_;
+  exploring_ = true;
   wake();
   lock.unlock();
   const Result<void> done = read(store_, [&](StoreReader& reader) { explore(lock, worker, reader); });
@@ -44,7 +44,8 @@ bool Engine::expand(Lock& lock, Worker& worker) {
     for (const Plan::Expansion& expansion : worker.expansions) plan_.fail(expansion.node, done.error());
   }
   --busy_;
-  if (--exploring_ == 0 && events_.planning() && !plan_.has_expansions()) events_.plans_made();
+  exploring_ = false;
+  if (events_.planning() && !plan_.has_expansions()) events_.plans_made();
   wake();
   deliver(lock);
   return true;
@@ -91,7 +92,6 @@ void Engine::follow_numbering(StoreReader& reader) {
 
 void Engine::look_up(Worker& worker, StoreReader& reader) {
   worker.inputs.clear();
-  worker.encoded_params.clear();
   worker.values.clear();
   worker.errors.clear();
   worker.found.clear();
@@ -109,7 +109,8 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
 
 /// Inputs, function and params of a recipe; its value, if it is kept in memory alone.
 void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found) {
-  const StoreReader::Answer answer = reader.look_up(expansion.id);
+  found.first_input = worker.inputs.size();
+  const StoreReader::Answer answer = reader.look_up(expansion.id, worker.inputs);
   found.known = known(answer.known);
   const bool forced = expansion.forced && answer.has_recipe && found.known == Worker::Known::stored;
   if (forced) found.known = Worker::Known::recipe;
@@ -117,12 +118,8 @@ void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion&
   if (found.known != Worker::Known::recipe) return;
   found.reason = forced ? RunReason::forced : answer.evicted ? RunReason::evicted : RunReason::never_computed;
   found.cost = static_cast<float>(answer.compute_time.count());
-  found.first_input = worker.inputs.size();
-  found.input_count = answer.inputs.size();
-  worker.inputs.insert(worker.inputs.end(), answer.inputs.begin(), answer.inputs.end());
-  found.first_param = worker.encoded_params.size();
-  found.param_bytes = answer.params.size();
-  worker.encoded_params.insert(worker.encoded_params.end(), answer.params.begin(), answer.params.end());
+  found.input_count = worker.inputs.size() - found.first_input;
+  found.params = answer.params;
   found.function = function_of(worker, reader, answer.function);
   if (options_.store_results || forced || cache_.empty()) return;
   if (std::optional<Blob> value = look_in_cache(reader.address(expansion.id), 0)) {
@@ -195,8 +192,7 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
     }
   };
   const std::span<const StoreId> inputs = std::span(worker.inputs).subspan(found.first_input, found.input_count);
-  const BytesView params = BytesView(worker.encoded_params).subspan(found.first_param, found.param_bytes);
-  plan_.set_recipe(node, {found.function->number, inputs, params, found.reason, found.cost}, address_of);
+  plan_.set_recipe(node, {found.function->number, inputs, found.params, found.reason, found.cost}, address_of);
 }
 
 }  // namespace deriva::detail

@@ -6,11 +6,14 @@
 
 namespace deriva::detail {
 
-/// Whether to look for what changed since something like the job's recipe was computed.
-bool Engine::worth_explaining(const Plan::Job& job, float average, const RequestPtr& owner) const {
+/// Whether to look for what changed since something like the job's recipe was computed, if anybody is told.
+bool Engine::worth_explaining(const Plan::Job& job, float average) const {
   if (!options_.explain_from || job.reason != RunReason::never_computed || job.input_count == 0) return false;
-  if (job.flight.number == 0 && (!owner || !owner->options.on_computed)) return false;
   return average == 0 || average >= static_cast<float>(options_.explain_from->count());
+}
+
+bool Engine::is_explained(const Plan::Job& job, const RequestPtr& owner) {
+  return job.flight.number != 0 || (owner && owner->options.on_computed);
 }
 
 /// Without the lock.
@@ -20,7 +23,8 @@ void Engine::explain(Worker& worker) const {
     for (const auto& [number, id] : worker.unexplained) {
       Plan::Job& job = worker.batch.jobs[number];
       explain(reader, job, id);
-      if (const auto& detached = worker.ran[number].detached) detached->job = job;
+      const auto& extra = worker.ran[number].extra;
+      if (extra && extra->detached) extra->detached->job = job;
     }
   });
   static_cast<void>(done);  // They run without an explanation.

@@ -14,12 +14,14 @@ bool Engine::worth_retrying(const Plan::Job& job, const Result<Blob>& result, st
 
 /// The same for a function that ran in a batch. True: the job is not to be settled.
 bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
-  if (options_.transient_retries == 0 || ran.cut_off || !worth_retrying(job, *ran.result, 1)) return false;
+  if (options_.transient_retries == 0 || !worth_retrying(job, *ran.result, 1)) return false;
   const auto run = std::make_shared<DetachedRun>();
   run->job = job;
   run->owner = request_of(job.owner);
-  run->executions = ran.executions;
-  run->known = ran.known;
+  if (ran.extra) {
+    run->executions = ran.extra->executions;
+    run->known = ran.extra->known;
+  }
   const auto inputs = std::span(worker.batch.inputs).subspan(job.first_input, job.input_count);
   run->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
   if (!decode_params(job.params, run->params)) return false;

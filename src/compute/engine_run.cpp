@@ -19,9 +19,9 @@ constexpr float timed_always = 1'000;
 constexpr std::uint32_t timed_calls = 16;
 /// Functions that take at least this are verified on several threads.
 constexpr float shared_time = 20'000;
-/// Without a store, values that took less than this are kept for who asked for them alone: looking them up in the cache
-/// would take as long.
-constexpr std::chrono::microseconds worth_keeping{1};
+/// Without a store, values that took less than this are kept for who asked for them alone: to keep one in the cache
+/// takes most of a microsecond (executor.1us.*).
+constexpr std::chrono::microseconds worth_keeping{5};
 
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
 Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
@@ -34,11 +34,12 @@ Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::
 
 bool Engine::run(Lock& lock, Worker& worker) {
   worker.batch.clear();
+  if (!may_run()) return false;
   const std::size_t ready = plan_.ready_count();
-  if (!plan_.has_ready()) return false;
   const bool are_short = function_time_ < short_time;
-  const std::size_t share = (ready + options_.concurrency - 1) / options_.concurrency;
-  const float time = plan_.take_ready(are_short ? batch_nodes : std::min(share, batch_nodes), batch_time, worker.batch);
+  const std::size_t most =
+      are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
+  const float time = plan_.take_ready(most, batch_time, worker.batch);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
     return plan_.has_ready();
@@ -63,36 +64,44 @@ bool Engine::run(Lock& lock, Worker& worker) {
   return true;
 }
 
-/// Sets apart what does not run on this thread.
+/// Sets apart what is not just a call.
 void Engine::prepare(Worker& worker) {
   worker.ran.clear();
+  worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
-  for (const Plan::Job& job : worker.batch.jobs) {
-    Worker::Ran& ran = worker.ran.emplace_back();
+  for (std::uint32_t i = 0; i < worker.ran.size(); ++i) {
+    const Plan::Job& job = worker.batch.jobs[i];
+    Worker::Ran& ran = worker.ran[i];
     const float average = plan_.average(job.function->number);
-    ran.executions = executions(job);
-    ran.share = ran.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
     ran.measured =
         job.flight.number != 0 || average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
-    if (worth_looking_back(job, average)) prepare_look_back(worker, job, average);
-    if (worth_explaining(job, average, owner_of(worker, job.owner))) {
+    if (worth_looking_back(job, average)) prepare_look_back(worker, i, average);
+    if (worth_explaining(job, average) && is_explained(job, owner_of(worker, job.owner))) {
       const StoreId id = plan_.store_id(job.node);
-      if (id != none) worker.unexplained.emplace_back(static_cast<std::uint32_t>(worker.ran.size() - 1), id);
+      if (id != none) worker.unexplained.emplace_back(i, id);
     }
-    const Function& function = job.function->function;
-    ran.measured = ran.measured || function.options().timeout.count() > 0;
-    if (function.is_coroutine() || function.options().blocking) {
-      ran.detached = std::make_shared<DetachedRun>();
-      ran.detached->job = job;
-      ran.detached->executions = ran.executions;
-      ran.detached->owner = request_of(job.owner);
-    }
-    if (!function.takes_context()) continue;
-    ran.run = ran.detached ? ran.detached : std::make_shared<FunctionRun>();
-    begin_run(ran.run, job, owner_of(worker, job.owner));
+    if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran, average);
   }
+}
+
+void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran, float average) {
+  ran.extra = std::make_unique<Worker::Extra>();
+  Worker::Extra& extra = *ran.extra;
+  extra.executions = executions(job);
+  extra.share = extra.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
+  const Function& function = job.function->function;
+  ran.measured = ran.measured || function.options().timeout.count() > 0;
+  if (function.is_coroutine() || function.options().blocking) {
+    extra.detached = std::make_shared<DetachedRun>();
+    extra.detached->job = job;
+    extra.detached->executions = extra.executions;
+    extra.detached->owner = request_of(job.owner);
+  }
+  if (!function.takes_context()) return;
+  extra.run = extra.detached ? extra.detached : std::make_shared<FunctionRun>();
+  begin_run(extra.run, job, owner_of(worker, job.owner));
 }
 
 /// How often the job is to be executed.
@@ -110,7 +119,8 @@ void Engine::gather(Worker& worker) {
   worker.loaded.clear();
   worker.stored.clear();
   worker.reread = !worker.batch.missing.empty();
-  if (worker.reread) find_stored(worker);
+  if (!worker.reread) return;
+  find_stored(worker);
   NodeId last = none;
   for (std::size_t i = 0; i < worker.batch.missing.size(); ++i) {
     const Plan::Missing& missing = worker.batch.missing[i];
@@ -199,42 +209,53 @@ void Engine::call_functions(Worker& worker) {
       continue;
     }
     const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
-    if (ran.detached) {
+    if (ran.extra && ran.extra->detached) {
       ran.is_over = true;  // It goes its own way.
-      ran.detached->known = ran.known;
-      ran.detached->inputs.assign(std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
-      ran.detached->params = std::move(worker.params);
-      start_detached(std::exchange(ran.detached, nullptr));
+      detach(worker, *ran.extra, own);
       continue;
     }
     const Clock::time_point start = !ran.measured                  ? Clock::time_point()
                                     : ended != Clock::time_point() ? ended
                                                                    : Clock::now();
-    if (ran.executions == 1) {
+    const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
+    if (executions == 1) {
       if (job.flight.number != 0) events_.function_started(job, false, start);
-      ran.result.emplace(invoke(job, worker.params, own, ran.run.get()));
-    } else if (ran.share) {
-      verify_shared(job, std::move(worker.params), own, ran);
+      ran.result.emplace(invoke(job, worker.params, own, ran.extra ? ran.extra->run.get() : nullptr));
     } else {
-      verify_here(job, worker.params, own, ran);
+      execute_repeatedly(worker, job, own, ran);
     }
     if (ran.measured) {
       last = worker.now = Clock::now();
-      ran.compute_time = (last - start) / ran.executions;
+      ran.compute_time = (last - start) / executions;
     }
-    if (job.flight.number != 0 && ran.executions == 1) {
+    if (job.flight.number != 0 && executions == 1) {
       events_.function_finished(job, false, start, last, own, *ran.result);
     }
-    if (ran.known && ran.result && !ran.share) {
-      compare_with_known(job, ran.known, *ran.result, ran.verification);
-      last = Clock::time_point();
-    }
-    if (ran.measured) {
-      if (ran.result) check_time(job, ran.compute_time, *ran.result);
+    if (ran.extra && ran.result) {
+      if (ran.extra->known && !ran.extra->share) {
+        compare_with_known(job, ran.extra->known, *ran.result, ran.extra->verification);
+        last = Clock::time_point();
+      }
+      if (ran.measured) check_time(job, ran.compute_time, *ran.result);
     }
     if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
       cache_.put(*job.address, **ran.result, ran.compute_time);
     }
+  }
+}
+
+void Engine::detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs) {
+  extra.detached->known = extra.known;
+  extra.detached->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
+  extra.detached->params = std::move(worker.params);
+  start_detached(std::exchange(extra.detached, nullptr));
+}
+
+void Engine::execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran) {
+  if (ran.extra->share) {
+    verify_shared(job, std::move(worker.params), inputs, ran);
+  } else {
+    verify_here(job, worker.params, inputs, ran);
   }
 }
 
@@ -261,13 +282,15 @@ Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<
 
 /// Tells the hosts whose functions ran.
 void Engine::announce(Lock& lock, Worker& worker) {
+  if (listeners_ == 0) return;
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     const Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];
     const RequestPtr& owner = owner_of(worker, job.owner);
-    if (!owner || !owner->options.on_computed || ran.is_over || ran.cut_off || !*ran.result) continue;
+    const bool cut_off = ran.extra && ran.extra->cut_off;
+    if (!owner || !owner->options.on_computed || ran.is_over || cut_off || !*ran.result) continue;
     const RequestPtr kept = owner;
-    announce(lock, kept, job, **ran.result, ran.compute_time, ran.executions > 1);
+    announce(lock, kept, job, **ran.result, ran.compute_time, ran.extra && ran.extra->executions > 1);
   }
 }
 
@@ -278,21 +301,23 @@ void Engine::settle(Lock& lock, Worker& worker) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;
     const Plan::Job& job = worker.batch.jobs[i];
-    if (ran.run) {
+    Worker::Extra* const extra = ran.extra.get();
+    if (extra != nullptr && extra->run) {
       end_run(job.node);
       if (plan_.forgotten(job.node)) {  // Nobody is told.
         ran.result.emplace(Error(Errc::cancelled));
-        ran.verification.reset();
-        ran.cut_off = false;
+        extra->verification.reset();
+        extra->cut_off = false;
       }
     }
     if (ran.measured) observe(*job.function, ran.compute_time);
-    if (retry_later(worker, job, ran)) continue;
-    if (ran.cut_off) {
+    if (!*ran.result && retry_later(worker, job, ran)) continue;
+    if (extra != nullptr && extra->cut_off) {
       settle_cut_off(owner_of(worker, job.owner), job, ran);
-      continue;
+    } else {
+      settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time,
+                 extra == nullptr ? nullptr : extra->verification.get());
     }
-    settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time, ran.verification.get());
   }
   stop_abandoned(lock);
   report_progress(lock, worker);

@@ -86,10 +86,12 @@ bool Engine::to_explore() const {
   return plan_.has_expansions() && (!plan_.is_large() || plan_.ready_count() == 0 || (plan_.is_idle() && !writing_));
 }
 
+bool Engine::may_run() const { return plan_.has_ready() && !lagging(); }
+
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return to_explore() || plan_.can_check_waits() || plan_.has_orphans() || to_write() || can_make_room() ||
-         !verifications_.empty() || has_due_retry() || (plan_.has_ready() && !lagging());
+  return (to_explore() && !exploring_) || plan_.can_check_waits() || plan_.has_orphans() || to_write() ||
+         can_make_room() || !verifications_.empty() || has_due_retry() || may_run();
 }
 
 bool Engine::can_make_room() const {
@@ -106,8 +108,8 @@ bool Engine::make_room(Lock& lock) {
 /// Sees to it that as many threads work as there is work for, of which so many ready nodes.
 void Engine::wake(std::size_t ready) {
   if (stopping_) return;
-  if (lagging() || plan_.lacks_memory()) ready = can_make_room() ? 1 : 0;
-  const bool to_plan = to_explore() || plan_.can_check_waits();
+  if (!may_run()) ready = can_make_room() ? 1 : 0;
+  const bool to_plan = (to_explore() && !exploring_) || plan_.can_check_waits();
   const std::size_t waiting = ready + (to_plan ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) + (to_write() ? 1U : 0U) +
                               (has_due_retry() ? 1U : 0U) +
                               (verifications_.empty() ? 0U : verifications_.front()->unbegun);
@@ -166,11 +168,10 @@ bool Engine::step(Lock& lock, Worker& worker) {
     stop_abandoned(lock);
   }
   if (help_verify(lock, worker) || retry(lock)) return true;
-  // Exploring comes first: what is missing shows before anything is computed, and the total is known early. Unless
+  // Exploring comes first: what is missing shows before much is computed, and the total is known early. Unless
   // memory is short: then what is explored goes before there is more of it.
-  if (plan_.is_large() && ((!lagging() && run(lock, worker)) || make_room(lock))) return true;
-  if (expand(lock, worker) || check_waits(lock) || (!lagging() && run(lock, worker)) || make_room(lock) || swept)
-    return true;
+  if (plan_.is_large() && (run(lock, worker) || make_room(lock))) return true;
+  if (expand(lock, worker) || check_waits(lock) || run(lock, worker) || make_room(lock) || swept) return true;
   return write_results(lock);
 }
 

@@ -9,11 +9,12 @@ namespace deriva::detail {
 
 void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                          Worker::Ran& ran) const {
-  ran.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
-  for (std::uint32_t i = 0; i < ran.executions; ++i) {
-    ran.verification->add(call(job, params, inputs, ran.run.get(), i > 0));
+  Worker::Extra& extra = *ran.extra;
+  extra.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
+  for (std::uint32_t i = 0; i < extra.executions; ++i) {
+    extra.verification->add(call(job, params, inputs, extra.run.get(), i > 0));
   }
-  ran.result.emplace(ran.verification->result());
+  ran.result.emplace(extra.verification->result());
 }
 
 /// Compares what a function returned with a result that is stored. Without the lock.
@@ -39,9 +40,9 @@ void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> 
   shared->job = job;
   shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
   shared->params = std::move(params);
-  shared->run = ran.run;
-  shared->unbegun = ran.executions;
-  shared->known = ran.known;
+  shared->run = ran.extra->run;
+  shared->unbegun = ran.extra->executions;
+  shared->known = ran.extra->known;
   Lock lock(mutex_);
   shared->owner = request_of(job.owner);
   verifications_.push_back(shared);
@@ -53,7 +54,7 @@ void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> 
   }
   lock.unlock();
   ran.result.emplace(Blob());
-  ran.verification = judge(*shared, *ran.result);
+  ran.extra->verification = judge(*shared, *ran.result);
   std::move(shared->inputs.begin(), shared->inputs.end(), inputs.begin());  // It may run again.
 }
 

@@ -19,6 +19,7 @@ struct ResolvedFunction {
   Function function;
   std::uint32_t number = 0;
   event::NameId name = event::NameId::none;  ///< In events.
+  bool is_simple = false;                    ///< Plain, without a context, limits of time, or a thread of its own.
   bool planned = false;                      ///< Whether the plan knows of it: the engine's, under its mutex.
 };
 
@@ -42,7 +43,10 @@ class FunctionTable {
     if (!function) return nullptr;
     const auto number = static_cast<std::uint32_t>(found_.size());
     const event::NameId name = hub_ == nullptr ? event::NameId::none : name_in_events(*hub_, id);
-    return &found_.emplace(id, ResolvedFunction{id, std::move(function), number, name}).first->second;
+    const FunctionOptions& options = function.options();
+    const bool is_simple = !function.is_coroutine() && !function.takes_context() && !options.blocking &&
+                           options.timeout.count() == 0;
+    return &found_.emplace(id, ResolvedFunction{id, std::move(function), number, name, is_simple}).first->second;
   }
 
  private:

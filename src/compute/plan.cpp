@@ -161,13 +161,20 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   n.state = State::unexpanded;
   n.forced = forced;
   n.forces_inputs = recompute == Recompute::everything;
-  Request& owner = requests_[request];
-  ++owner.members;
-  if (owner.unexpanded == none) join_turn(to_expand, request);
-  n.next = std::exchange(owner.unexpanded, node);
-  ++expansions_;
-  exploring_.begin(owner.period);
+  ++requests_[request].members;
+  exploring_.begin(requests_[request].period);
+  to_be_expanded(node, memory_.is_limited());
   return node;
+}
+
+/// First come, first served: what is wanted together is found, kept and run together, and lies together in memory
+/// (executor.empty.layered: a sixth faster than last come, first served). If memory is limited, what comes last goes
+/// first: it leads soonest to something that can run.
+void Plan::to_be_expanded(NodeId node, bool first) {
+  Request& owner = requests_[nodes_[node].owner];
+  if (owner.unexpanded.empty()) join_turn(to_expand, nodes_[node].owner);
+  first ? owner.unexpanded.push_front(nodes_, node) : owner.unexpanded.push(nodes_, node);
+  ++expansions_;
 }
 
 /// The request wants a node that is there already. What another one has brought in becomes as urgent as this one.
@@ -189,7 +196,7 @@ void Plan::meet(NodeId node, std::uint32_t request) {
 /// Complexity: linear in the requests that take turns with it.
 void Plan::set_priority(std::uint32_t request, Priority priority) {
   Request& changed = requests_[request];
-  const std::array<bool, 2> takes_turns{changed.unexpanded != none, changed.ready != none};
+  const std::array<bool, 2> takes_turns{!changed.unexpanded.empty(), changed.ready != none};
   for (const Turn turn : {to_expand, to_run}) {
     if (!takes_turns[turn]) continue;
     Turns& turns = turns_[turn][static_cast<std::size_t>(changed.priority)];
@@ -209,10 +216,9 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
     const std::uint32_t slot = pick(to_expand);
     if (slot == none) return;
     Request& request = requests_[slot];
-    for (std::size_t i = 0; i < expansion_turn && most > 0 && request.unexpanded != none; ++i, --most) {
-      const NodeId node = request.unexpanded;
+    for (std::size_t i = 0; i < expansion_turn && most > 0 && !request.unexpanded.empty(); ++i, --most) {
+      const NodeId node = request.unexpanded.pop(nodes_);
       Node& n = nodes_[node];
-      request.unexpanded = n.next;
       --expansions_;
       if (n.state == State::dropped || n.interest == 0) {
         end_exploring(node);
@@ -222,17 +228,13 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
         out.push_back({node, n.id, n.forced});
       }
     }
-    next_turn(to_expand, slot, request.unexpanded != none);
+    next_turn(to_expand, slot, !request.unexpanded.empty());
   }
 }
 
 void Plan::retry(NodeId node) {
-  Node& n = nodes_[node];
-  n.state = State::unexpanded;
-  Request& owner = requests_[n.owner];
-  if (owner.unexpanded == none) join_turn(to_expand, n.owner);
-  n.next = std::exchange(owner.unexpanded, node);
-  ++expansions_;
+  nodes_[node].state = State::unexpanded;
+  to_be_expanded(node, true);
 }
 
 /// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
@@ -263,16 +265,16 @@ void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(Store
   n.state = State::waiting;
   n.reason = found.reason;
   n.work.function = found.function;
-  if (!found.params.empty()) {
-    n.work.params = params_.take();
-    params_[n.work.params].assign(found.params.begin(), found.params.end());
-  }
   constexpr float unknown_cost = 1'000;
   const float average = functions_[found.function].average;
   n.work.cost = found.cost > 0 ? found.cost : average > 0 ? average : unknown_cost;
   n.work.path += n.work.cost;
   n.work.edge_count = static_cast<std::uint32_t>(found.inputs.size());
-  if (n.work.edge_count > 0) n.work.first_edge = edges_.take(n.work.edge_count);
+  n.work.param_bytes = static_cast<std::uint32_t>(found.params.size());
+  if (const std::uint32_t length = EdgePool::length_of(n.work.edge_count, n.work.param_bytes); length > 0) {
+    n.work.first_edge = edges_.take(length);
+    std::ranges::copy(found.params, EdgePool::bytes_behind(edges_.run(n.work.first_edge), n.work.edge_count));
+  }
   const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const NodeId input = intern(found.inputs[i], n.owner, address_of, below);

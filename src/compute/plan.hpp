@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <deriva/compute/materialize_options.hpp>
@@ -173,7 +172,7 @@ class Plan {
   void admit_anyway() noexcept;
   /// Whether it takes so much itself that what is ready is better run before more is explored.
   [[nodiscard]] bool is_large() const noexcept {
-    constexpr std::uint64_t node_bytes = sizeof(Node) + sizeof(Address) + sizeof(EncodedParams) + 2 * sizeof(Edge);
+    constexpr std::uint64_t node_bytes = sizeof(Node) + sizeof(Address) + 4 * sizeof(Edge);
     return memory_.is_limited() && size() * node_bytes > memory_.limit / 4;
   }
   /// The job is about to be answered.
@@ -232,7 +231,6 @@ class Plan {
 
  private:
   using Node = PlanNode;
-  using EncodedParams = boost::container::small_vector<std::byte, 24>;
   using State = PlanNode::State;
 
   /// A request, until it is over and the last node that it brought in is gone.
@@ -242,7 +240,7 @@ class Plan {
     NodeId waiter = none;  ///< Whose function waits for it, if it is not a host's.
     std::uint32_t next_on_target = none;
     std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
-    NodeId unexpanded = none;    ///< The stack of those, linked by `next`.
+    NodeQueue unexpanded;        ///< Those that are to be expanded.
     std::uint32_t ready = none;  ///< The queue of those, if there are any.
     std::array<std::uint32_t, 2> next_in_turn{none, none};
     Priority priority = Priority::normal;
@@ -269,6 +267,7 @@ class Plan {
   };
 
   // plan.cpp: requests, expansion
+  void to_be_expanded(NodeId node, bool first);
   NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute);
   void meet(NodeId node, std::uint32_t request);
   void set_priority(std::uint32_t request, Priority priority);
@@ -333,21 +332,19 @@ class Plan {
   void release(NodeId node);
   void give_up(NodeId node);
   void release_inputs(NodeId node);
-  void unlink(std::uint32_t edge);
+  void unlink(const Edge& removed);
   void abandon(NodeId node);
   void forget(NodeId node);
-  void drop_params(NodeId node);
   void free(NodeId node);
   void shrink_if_empty();
 
   Slab<Node> nodes_;
   Slab<Address> addresses_;  ///< Under the same numbers.
-  Slab<EncodedParams> params_;
   EdgePool edges_;
   IdMap ids_;
   std::uint64_t numbering_ = 0;
   Slab<Request> requests_;
-  Slab<ReadyQueue> queues_;
+  Slab<ReadyQueue, 8> queues_;
   boost::unordered_flat_map<RequestId, std::uint32_t> request_slots_;
   std::vector<Function> functions_;
   std::vector<Limit> limits_{Limit{}};

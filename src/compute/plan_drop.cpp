@@ -38,7 +38,6 @@ void Plan::fail_one(const Failing& failing) {
 /// A request that keeps going may come upon the node again.
 void Plan::keep_failed(const Failing& failing) {
   Node& n = nodes_[failing.node];
-  drop_params(failing.node);
   n.work = PlanNode::Work();
   n.state = State::failed;
   n.poisoned = true;
@@ -126,24 +125,24 @@ void Plan::give_up(NodeId node) {
   exploring_.keep(node);
 }
 
-/// Takes back the node's interest in its inputs.
+/// Takes back the node's interest in its inputs, and drops its params.
 void Plan::release_inputs(NodeId node) {
   PlanNode::Work& work = nodes_[node].work;
-  if (work.edge_count == 0) return;
+  if (work.first_edge == none) return;
+  const Edge* const run = edges_.run(work.first_edge);
   for (std::uint32_t i = 0; i < work.edge_count; ++i) {
-    const std::uint32_t edge = work.first_edge + i;
-    const NodeId input = edges_[edge].input;
+    const NodeId input = run[i].input;
     if (input == none) continue;  // It failed, and the node with it.
-    if (nodes_[input].state != State::available) unlink(edge);
+    if (nodes_[input].state != State::available) unlink(run[i]);
     release(input);
   }
-  edges_.give_back(work.first_edge, work.edge_count);
+  edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, work.param_bytes));
   work.first_edge = none;
   work.edge_count = 0;
+  work.param_bytes = 0;
 }
 
-void Plan::unlink(std::uint32_t edge) {
-  const Edge& removed = edges_[edge];
+void Plan::unlink(const Edge& removed) {
   if (removed.next != none) edges_[removed.next].previous = removed.previous;
   if (removed.previous != none) {
     edges_[removed.previous].next = removed.next;
@@ -208,13 +207,6 @@ void Plan::forget(NodeId node) {
   n.forgotten = true;
 }
 
-void Plan::drop_params(NodeId node) {
-  const std::uint32_t params = std::exchange(nodes_[node].work.params, none);
-  if (params == none) return;
-  params_[params] = EncodedParams();
-  params_.give_back(params);
-}
-
 /// Requires: its inputs are released, and nothing depends on it.
 void Plan::free(NodeId node) {
   forget(node);
@@ -223,7 +215,6 @@ void Plan::free(NodeId node) {
   if (n.has_value) {
     drop_value(node);
   } else {
-    drop_params(node);
     n.work = PlanNode::Work();
   }
   leave(n.owner);
@@ -244,7 +235,6 @@ void Plan::shrink_if_empty() {
   if (nodes_.in_use() > 0 || nodes_.end() <= worth_keeping) return;
   nodes_.clear();
   addresses_.clear();
-  params_.clear();
   edges_.clear();
   ids_.clear();
   queues_.clear();

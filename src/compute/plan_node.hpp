@@ -25,10 +25,10 @@ struct PlanNode {
     dropped,  ///< Nobody wants it, nothing finds it, and a queue still has it.
   };
   struct Work {
-    std::uint32_t first_edge = none;  ///< To its inputs.
+    std::uint32_t first_edge = none;  ///< To its inputs; behind them lie its params.
     std::uint32_t edge_count = 0;
-    std::uint32_t pending = 0;  ///< Of these: not available. While it runs: what its function waits for.
-    std::uint32_t params = none;
+    std::uint32_t param_bytes = 0;
+    std::uint32_t pending = 0;  ///< Inputs that are not available. While it runs: what its function waits for.
     std::uint32_t function = 0;
     float verify_rate = 0;
     float cost = 0;  ///< In nanoseconds. Of an available node: the bytes of its value, which is in the store.

@@ -169,20 +169,24 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
 void Plan::add_job(NodeId node, Batch& batch) {
   Node& n = nodes_[node];
   n.state = State::running;
+  const PlanNode::Work& work = n.work;
+  Edge* const run = work.first_edge == none ? nullptr : edges_.run(work.first_edge);
   const auto number = static_cast<std::uint32_t>(batch.jobs.size());
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
-  batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node],
-                        n.work.params == none ? BytesView() : BytesView(params_[n.work.params]),
-                        functions_[n.work.function].function, first, n.work.edge_count, n.work.verify_rate, n.reason});
+  const BytesView params =
+      work.param_bytes == 0 ? BytesView() : BytesView(EdgePool::bytes_behind(run, work.edge_count), work.param_bytes);
+  batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node], params, functions_[work.function].function,
+                        first, work.edge_count, work.verify_rate, n.reason});
   std::uint64_t moved = 0;
-  for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
-    const NodeId input = edges_[n.work.first_edge + i].input;
+  const bool explores = exploring_.any();
+  for (std::uint32_t i = 0; i < work.edge_count; ++i) {
+    const NodeId input = run[i].input;
     Node& below = nodes_[input];
     if (!below.has_value) {
       batch.missing.push_back(
           {input, first + i, number, below.forgotten ? none : below.id, &addresses_[input], below.interest > 1});
       batch.inputs.emplace_back();
-    } else if (below.interest > 1 || exploring_.any()) {
+    } else if (below.interest > 1 || explores) {
       batch.inputs.push_back(below.value);
     } else {  // Nobody else will ask for it: whoever comes later starts afresh.
       if (memory_.is_limited()) moved += MemoryBudget::bytes_of(below.value.size());
@@ -211,15 +215,15 @@ void Plan::keep(NodeId input, Blob value) {
 }
 
 void Plan::complete(NodeId node, Blob value) {
+  Node& n = nodes_[node];
   forget_waits(node);
-  give_places_back(node);
+  if (n.has_places) give_places_back(node);
   release_inputs(node);
-  ++nodes_[node].depth;
-  if (memory_.is_limited()) expect(nodes_[node].work.function, value.size());
-  if (nodes_[node].interest == 0) {
+  ++n.depth;
+  if (memory_.is_limited()) expect(n.work.function, value.size());
+  if (n.interest == 0) {
     free(node);
   } else {
-    drop_params(node);
     set_value(node, std::move(value));
     make_available(node);
   }

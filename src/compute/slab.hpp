@@ -13,7 +13,7 @@ inline constexpr std::uint32_t none = ~std::uint32_t{0};
 
 /// Elements by number that never move; a number that was given back is taken again, last first, with its element as it
 /// was left. Allocates a page at a time.
-template <class T>
+template <class T, std::uint32_t page = 1'024>
 class Slab {
  public:
   T& operator[](std::uint32_t slot) noexcept { return (*pages_[slot / page])[slot % page]; }
@@ -36,7 +36,6 @@ class Slab {
   void clear() { *this = Slab(); }
 
  private:
-  static constexpr std::uint32_t page = 1'024;
   using Page = std::array<T, page>;
   std::vector<std::unique_ptr<Page>> pages_;
   std::vector<std::uint32_t> unused_;

@@ -88,8 +88,7 @@ struct Worker {
     ResolvedFunction* function = nullptr;
     std::size_t first_input = 0;
     std::size_t input_count = 0;
-    std::size_t first_param = 0;  ///< Of the encoding.
-    std::size_t param_bytes = 0;
+    BytesView params{};  ///< Encoded, in the snapshot.
   };
   std::vector<Plan::Expansion> expansions;
   std::uint64_t numbering = 0;  ///< Of these.
@@ -97,25 +96,28 @@ struct Worker {
   std::uint64_t entered = 0;    ///< as many requests' targets, too.
   std::vector<Found> found;
   std::vector<StoreId> inputs;
-  std::vector<std::byte> encoded_params;
   std::deque<Blob> values;
   std::deque<Error> errors;
   std::vector<ResolvedFunction*> functions;  ///< By the store's number; null: not asked for yet, or unknown.
 
   // Running
-  /// What became of a job.
-  struct Ran {
-    std::optional<Result<Blob>> result{};
-    std::chrono::nanoseconds compute_time{0};
+  /// What a job is about beside one call of a plain function.
+  struct Extra {
     std::shared_ptr<DetachedRun> detached{};
     std::shared_ptr<FunctionRun> run{};            ///< If the function takes a context; of a detached one, the same.
     std::unique_ptr<Verification> verification{};  ///< Once it was executed several times.
     std::uint32_t executions = 1;
-    bool measured = false;
     bool share = false;    ///< The executions, with other threads.
-    bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
     bool cut_off = false;  ///< It did not run: the result is another recipe's, the `known` one.
     KnownResultPtr known{};
+  };
+  /// What became of a job.
+  struct Ran {
+    std::optional<Result<Blob>> result{};
+    std::chrono::nanoseconds compute_time{0};
+    std::unique_ptr<Extra> extra{};  ///< Few jobs have one.
+    bool measured = false;
+    bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
   };
   /// A job of which a result may be known.
   struct LookBack {

@@ -130,10 +130,17 @@ class GraphView {
   }
   /// The same of a node whose block and place in it are known.
   BytesView payload(std::uint32_t number, std::uint32_t slot) {
-    const BytesView bytes = payload_bytes(number);
-    if (bytes.empty()) return {};
-    const PayloadView block(shape_, bytes);
+    const std::optional<PayloadView> block = payloads(number);
+    return block ? payload(*block, number, slot) : BytesView();
+  }
+  /// The same, in the payloads of its block.
+  BytesView payload(const PayloadView& block, std::uint32_t number, std::uint32_t slot) {
     return block.is_outside(slot) ? long_payload(shape_.first_of(number) + slot) : block.at(slot);
+  }
+  /// All payloads of a block; nothing: none of its nodes was given one. Valid as they are.
+  std::optional<PayloadView> payloads(std::uint32_t number) {
+    const BytesView bytes = payload_bytes(number);
+    return bytes.empty() ? std::nullopt : std::optional(PayloadView(shape_, bytes));
   }
   /// Empty if the node has none. Valid as a payload.
   BytesView record(Id id);

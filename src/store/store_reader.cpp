@@ -14,9 +14,23 @@ StoreReader::StoreReader(const Store& store, const ReadTransaction& transaction,
     : store_(store), transaction_(transaction), graph_(graph) {}
 
 Address StoreReader::address(Id id) {
+  const std::uint32_t number = graph_.shape().block_of(id);
+  const std::uint32_t slot = id - graph_.shape().first_of(number);
   std::array<std::byte, Address::size_bytes> bytes;
-  std::memcpy(bytes.data(), graph_.key_at(id), bytes.size());
+  std::memcpy(bytes.data(), open(number).addresses + slot * bytes.size(), bytes.size());
   return Address(bytes);
+}
+
+StoreReader::OpenBlock& StoreReader::open(std::uint32_t number) {
+  OpenBlock& block = open_[number % open_.size()];
+  if (block.number != number) {
+    block.number = ~std::uint32_t{0};  // If it is damaged.
+    block.lists = graph_.block(number);
+    block.payloads = graph_.payloads(number);
+    block.addresses = graph_.key_at(graph_.shape().first_of(number));
+    block.number = number;
+  }
+  return block;
 }
 
 std::optional<StoredResult> StoreReader::stored_result(Id id) {
@@ -26,13 +40,20 @@ std::optional<StoredResult> StoreReader::stored_result(Id id) {
 }
 
 StoreReader::Answer StoreReader::look_up(Id id) {
+  inputs_.clear();
+  Answer answer = look_up(id, inputs_);
+  answer.inputs = inputs_;
+  return answer;
+}
+
+StoreReader::Answer StoreReader::look_up(Id id, std::vector<Id>& inputs) {
   Answer answer;
   if (id >= end()) throw Failure{Error(Errc::invalid_argument, "no node of the graph has this number")};
   const std::uint32_t number = graph_.shape().block_of(id);
   const std::uint32_t slot = id - graph_.shape().first_of(number);
-  const graph::BlockView block = graph_.block(number);
-  if (block.is_dead(slot)) return answer;
-  const bool has_recipe = block.has_entry(slot);
+  const OpenBlock& block = open(number);
+  if (block.lists.is_dead(slot)) return answer;
+  const bool has_recipe = block.lists.has_entry(slot);
   std::optional<std::uint64_t> stored;
   if (const std::optional<StoredResult> result = stored_result(id)) {
     stored = or_throw(size(*result));
@@ -45,18 +66,21 @@ StoreReader::Answer StoreReader::look_up(Id id) {
   answer.size = stored.value_or(0);
   answer.known = stored ? Known::stored : has_recipe ? Known::recipe : Known::nothing;
   answer.has_recipe = has_recipe;
-  if (has_recipe) describe(id, block, {number, slot}, answer);
+  if (has_recipe) describe(id, block, slot, answer, inputs);
   return answer;
 }
 
-void StoreReader::describe(Id id, const graph::BlockView& block, Position at, Answer& answer) {
-  const RecipePayload payload = split_payload(graph_.payload(at.block, at.slot));
+void StoreReader::describe(Id id, const OpenBlock& block, std::uint32_t slot, Answer& answer,
+                           std::vector<Id>& inputs) {
+  const RecipePayload payload =
+      split_payload(block.payloads ? graph_.payload(*block.payloads, block.number, slot) : BytesView());
+  graph::EncodedList list = block.lists.list(slot);
+  if (list.count > limits::inputs || payload.params.size() > limits::params_bytes) {
+    throw Failure{Error(Errc::corrupted, "what is stored of a recipe is larger than a recipe may be")};
+  }
   answer.function = payload.function;
   answer.params = payload.params;
-  inputs_.clear();
-  graph::EncodedList list = block.list(at.slot);
-  graph_.for_each_input(id, list, [&](Id input) { return inputs_.push_back(input), true; });
-  answer.inputs = inputs_;
+  graph_.for_each_input(id, list, [&](Id input) { return inputs.push_back(input), true; });
 }
 
 Result<const FunctionId*> StoreReader::function(std::uint32_t number) {

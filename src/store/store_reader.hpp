@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +70,8 @@ class StoreReader {
   /// Does not check that the recipe is the one of its address: `recipe` does. Errors, thrown: `invalid_argument` when
   /// there is no such node.
   [[nodiscard]] Answer look_up(Id id);
+  /// The same; appends the inputs to `inputs`, and leaves those of the answer empty.
+  [[nodiscard]] Answer look_up(Id id, std::vector<Id>& inputs);
 
   /// Calls `visit(Id)` for each dependent, each once, until it returns false. Throws as `look_up`.
   template <class Visit>
@@ -105,16 +108,20 @@ class StoreReader {
 
  private:
   std::optional<StoredResult> stored_result(Id id);
-  /// Where a node is.
-  struct Position {
-    std::uint32_t block;
-    std::uint32_t slot;
+  /// A block of the graph, found once for those of its nodes that are asked for in a row.
+  struct OpenBlock {
+    std::uint32_t number = ~std::uint32_t{0};
+    graph::BlockView lists;
+    std::optional<graph::PayloadView> payloads;
+    const std::byte* addresses = nullptr;
   };
-  void describe(Id id, const graph::BlockView& block, Position at, Answer& answer);
+  OpenBlock& open(std::uint32_t number);
+  void describe(Id id, const OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs);
 
   const Store& store_;
   const ReadTransaction& transaction_;
   graph::GraphView& graph_;
+  std::array<OpenBlock, 8> open_;  ///< By number.
   std::vector<Id> inputs_;
 };
 

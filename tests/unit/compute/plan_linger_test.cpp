@@ -61,7 +61,7 @@ TEST_CASE("plan: what was kept for what is explored later is freed when all is e
   f.plan.sweep(everything);
   REQUIRE(f.plan.size() == 3);
   f.run_all();
-  REQUIRE(f.finished() == "1=t(lr(x()))");
+  REQUIRE(f.finished() == "1=t(l(x())r)");
   REQUIRE(f.plan.size() == 0);
 }
 
