@@ -300,13 +300,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<Error> write_error_;                                      ///< The first since somebody was told.
   boost::unordered_flat_map<NodeId, std::shared_ptr<FunctionRun>> runs_;  ///< Of functions that take a context.
   std::deque<std::shared_ptr<SharedVerification>> verifications_;         ///< With executions that nobody has begun.
-  float function_time_ = 0;  ///< Running average over all functions, in nanoseconds.
-  std::size_t active_ = 0;   ///< Slots taken: threads that may run plain functions.
-  std::size_t busy_ = 0;     ///< Of these: outside the lock, working.
-  std::size_t inside_ = 0;   ///< Other threads inside: coroutine functions that are being finished.
-  std::size_t posted_ = 0;   ///< Drains that were posted and have not begun.
-  std::size_t blocked_ = 0;  ///< Threads that wait for `changed_`.
-  bool exploring_ = false;   ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
+  float function_time_ = 0;       ///< Running average over all functions, in nanoseconds.
+  std::size_t tiny_batches_ = 0;  ///< Under way: of functions that take little.
+  std::size_t active_ = 0;        ///< Slots taken: threads that may run plain functions.
+  std::size_t busy_ = 0;          ///< Of these: outside the lock, working.
+  std::size_t inside_ = 0;        ///< Other threads inside: coroutine functions that are being finished.
+  std::size_t posted_ = 0;        ///< Drains that were posted and have not begun.
+  std::size_t blocked_ = 0;       ///< Threads that wait for `changed_`.
+  bool exploring_ = false;        ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
   bool stopping_ = false;
 };
 

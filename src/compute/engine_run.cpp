@@ -17,6 +17,8 @@ constexpr std::size_t short_backlog = 32;
 /// Functions that take less than this on average are timed in one call out of so many.
 constexpr float timed_always = 1'000;
 constexpr std::uint32_t timed_calls = 16;
+/// Batches of so many nodes are timed as a whole.
+constexpr std::size_t timed_batch = 8;
 /// Functions that take at least this are verified on several threads.
 constexpr float shared_time = 20'000;
 /// Without a store, values that took less than this are kept for who asked for them alone: to keep one in the cache
@@ -48,6 +50,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   prepare(worker);
   ++busy_;
   const bool will_be_long = time >= batch_time;
+  tiny_batches_ += will_be_long ? 0U : 1U;
   wake(will_be_long || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
   lock.unlock();
 
@@ -55,9 +58,16 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (!worker.unexplained.empty()) explain(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
+  const bool is_timed = worker.ran.size() >= timed_batch;
+  const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
   call_functions(worker);
+  const Clock::duration taken = is_timed ? Clock::now() - started : Clock::duration();
 
   lock.lock();
+  tiny_batches_ -= will_be_long ? 0U : 1U;
+  // One that took longer than it does on average shows here at the latest.
+  const auto per_node = static_cast<float>(taken.count()) / static_cast<float>(worker.ran.size());
+  function_time_ = std::max(function_time_, per_node);
   announce(lock, worker);
   --busy_;
   settle(lock, worker);

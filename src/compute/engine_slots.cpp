@@ -86,7 +86,12 @@ bool Engine::to_explore() const {
   return plan_.has_expansions() && (!plan_.is_large() || plan_.ready_count() == 0 || (plan_.is_idle() && !writing_));
 }
 
-bool Engine::may_run() const { return plan_.has_ready() && !lagging(); }
+/// Whether a thread that comes now could run functions. Those that take next to nothing run on one thread: what threads
+/// pass to each other takes longer (executor.empty.*.t2).
+bool Engine::may_run() const {
+  constexpr float worth_sharing = 250;
+  return plan_.has_ready() && !lagging() && (tiny_batches_ == 0 || function_time_ >= worth_sharing);
+}
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
