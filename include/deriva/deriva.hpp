@@ -9,6 +9,7 @@
 #include <deriva/core/digest.hpp>
 #include <deriva/core/error.hpp>
 #include <deriva/core/event.hpp>
+#include <deriva/core/event_set.hpp>
 #include <deriva/core/observer.hpp>
 #include <deriva/core/observer_hub.hpp>
 #include <deriva/core/params.hpp>

@@ -1,7 +1,5 @@
 #include "compute/engine_events.hpp"
 
-#include <numeric>
-
 #include "compute/comparison.hpp"
 #include "compute/function_table.hpp"
 
@@ -96,15 +94,15 @@ void EngineEvents::looked_up(event::Tier tier, RequestId request, Time started, 
 
 void EngineEvents::hit(event::Tier tier, RequestId request, Time started, const Address& address,
                        std::uint64_t bytes) const {
-  hub_->emit(event::CacheHit{number_of(request), started, address, bytes, tier});
+  hub_->emit([&] { return event::CacheHit{number_of(request), started, address, bytes, tier}; });
 }
 
 void EngineEvents::miss(event::Tier tier, RequestId request, Time started, const Address& address) const {
-  hub_->emit(event::CacheMiss{number_of(request), started, address, tier});
+  hub_->emit([&] { return event::CacheMiss{number_of(request), started, address, tier}; });
 }
 
 void EngineEvents::to_compute(RequestId request, Time now, const Address& address) const {
-  hub_->emit_at(now, event::CacheMiss{number_of(request), now, address, event::Tier::store});
+  hub_->emit_at(now, [&] { return event::CacheMiss{number_of(request), now, address, event::Tier::store}; });
 }
 
 // --- Flights
@@ -121,18 +119,21 @@ void EngineEvents::begin_flights(std::span<Plan::Job> jobs) {
   for (Plan::Job& job : jobs) {
     job.flight.number = flight_of(job.node);
     job.flight.started = now;
-    hub_->emit_at(now, event::FlightStarted{job.flight.number, number_of(job.owner), *job.address});
+    hub_->emit_at(now, [&] { return event::FlightStarted{job.flight.number, number_of(job.owner), *job.address}; });
   }
 }
 
 void EngineEvents::flight_joined(RequestId request, NodeId node, const Address& address) {
-  hub_->emit(event::FlightJoined{flight_of(node), number_of(request), address});
+  const event::FlightNumber flight = flight_of(node);
+  hub_->emit([&] { return event::FlightJoined{flight, number_of(request), address}; });
 }
 
 void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result) {
   flights_[job.node] = 0;
-  hub_->emit_at(settled_, event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started,
-                                                *job.address, ending_of(result)});
+  hub_->emit_at(settled_, [&] {
+    return event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started, *job.address,
+                                 ending_of(result)};
+  });
 }
 
 // --- Functions
@@ -147,22 +148,23 @@ void EngineEvents::explain(Plan::Job& job, const Address& previous, const Functi
 }
 
 void EngineEvents::function_started(const Plan::Job& job, bool again, Time started) const {
-  event::FunctionStarted event{job.flight.number, number_of(job.owner), job.function->name, *job.address, {}};
-  if (job.flight.why && !again) {
-    event.why = *job.flight.why;
-  } else {
-    event.why.reason = reason_of(job, again);
-  }
-  hub_->emit_at(started, event);
+  hub_->emit_at(started, [&] {
+    return event::FunctionStarted{job.flight.number, number_of(job.owner), job.function->name, *job.address,
+                                  job.flight.why && !again
+                                      ? *job.flight.why
+                                      : event::RecomputeReason{reason_of(job, again), event::NameId::none, 0, {}}};
+  });
 }
 
 void EngineEvents::function_finished(const Plan::Job& job, bool again, Time started, Time ended,
                                      std::span<const Blob> inputs, const Result<Blob>& result) const {
-  const std::uint64_t bytes = std::accumulate(inputs.begin(), inputs.end(), std::uint64_t{0},
-                                              [](std::uint64_t sum, const Blob& input) { return sum + input.size(); });
-  hub_->emit_at(ended, event::FunctionFinished{job.flight.number, number_of(job.owner), started, *job.address, bytes,
-                                               result ? result->size() : 0, job.function->name, reason_of(job, again),
-                                               ending_of(result)});
+  hub_->emit_at(ended, [&] {
+    std::uint64_t bytes = 0;
+    for (const Blob& input : inputs) bytes += input.size();
+    return event::FunctionFinished{
+        job.flight.number,  number_of(job.owner),  started,          *job.address, bytes, result ? result->size() : 0,
+        job.function->name, reason_of(job, again), ending_of(result)};
+  });
 }
 
 void EngineEvents::cut_off(const Plan::Job& job, const Address& previous) const {

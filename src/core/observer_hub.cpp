@@ -6,29 +6,23 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <functional>
-#include <map>
 #include <mutex>
 #include <random>
-#include <shared_mutex>
 #include <thread>
 #include <utility>
 
 #include "core/event_ring.hpp"
+#include "core/name_table.hpp"
+#include "core/thread_rings.hpp"
 
 namespace deriva {
 namespace {
 
 using detail::EventRing;
 
-constexpr std::uint32_t wants_inline = 1;
-constexpr std::uint32_t wants_batches = 2;
 /// How long an event waits for delivery, at most, when nothing hurries it.
 constexpr std::chrono::milliseconds delivery_interval{10};
 constexpr std::size_t failures_kept = 16;
-
-/// The rings of this thread, one for each hub that it emits to, the last used one first.
-thread_local std::vector<std::shared_ptr<EventRing>> rings_of_this_thread;
 
 std::array<std::uint8_t, 16> random_bytes() {
   std::random_device device;
@@ -42,10 +36,12 @@ std::array<std::uint8_t, 16> random_bytes() {
 struct ObserverHub::Impl {
   struct Attached {
     ObserverId id;
+    EventSet wanted;
     std::shared_ptr<Observer> observer;
   };
   struct AttachedInline {
     ObserverId id;
+    EventSet wanted;
     std::shared_ptr<InlineObserver> observer;
   };
   using InlineList = std::vector<AttachedInline>;
@@ -55,7 +51,6 @@ struct ObserverHub::Impl {
 
   // Emitting
   EventRing& ring();
-  EventRing& new_ring();
   void retire_rings();
 
   // Delivering
@@ -66,7 +61,7 @@ struct ObserverHub::Impl {
   void await_round(Lock& lock);
   bool on_delivery_thread() const { return running && worker.get_id() == std::this_thread::get_id(); }
   void remove(ObserverId id);
-  void update_observed();
+  void update_wanted();
   std::uint64_t total_dropped() const;
 
   ObserverHub& hub;
@@ -92,13 +87,12 @@ struct ObserverHub::Impl {
   bool running = false;  ///< The delivery thread will look at `observers` again.
   std::atomic<bool> hurry{false};
   std::thread worker;
+  std::vector<Event> events;  ///< The delivery thread's: of one round; kept for its memory.
 
   std::atomic<std::uint64_t> hosts{0};
   const std::array<std::uint8_t, 16> trace_seed = random_bytes();  ///< Tells the traces of two hubs apart.
 
-  mutable std::shared_mutex names_mutex;
-  std::deque<std::string> names;
-  std::map<std::string_view, event::NameId, std::less<>> name_ids;
+  detail::NameTable names;
 };
 
 ObserverHub::ObserverHub(ObserverHubOptions options) : impl_(std::make_unique<Impl>(*this, options)) {}
@@ -118,47 +112,41 @@ ObserverHub::~ObserverHub() {
 
 // --- Emitting
 
-void ObserverHub::publish(Event event) noexcept {
-  const std::uint32_t observed = observed_.load(std::memory_order_acquire);
+ObserverHub::Slot ObserverHub::begin(std::uint32_t kind) noexcept {
+  const std::uint64_t wanted = wanted_.load(std::memory_order_acquire);
   try {
     EventRing& ring = impl_->ring();
-    event.thread = ring.thread();
-    if ((observed & wants_inline) != 0) {
-      for (const Impl::AttachedInline& attached : *impl_->inline_list.load(std::memory_order_acquire)) {
-        attached.observer->on_event(event);
-      }
-    }
-    if ((observed & wants_batches) == 0) return;
-    if (ring.push(event) != EventRing::Push::half_full) return;
-    impl_->hurry.store(true, std::memory_order_relaxed);
-    impl_->wake.notify_one();        // Without the lock: a notification that is missed costs one interval.
+    Slot slot{nullptr, &ring, ring.thread(), false};
+    if ((wanted & kind) != 0) slot.event = ring.next();
+    slot.waits = slot.event != nullptr;
+    if (!slot.waits && (wanted >> inline_shift & kind) != 0) slot.event = ring.spare();
+    return slot;
   } catch (const std::exception&) {  // No memory for a ring.
     impl_->lost.fetch_add(1, std::memory_order_relaxed);
+    return {};
   }
+}
+
+void ObserverHub::finish(const Slot& slot) noexcept {
+  if (const Impl::InlineList* const list = impl_->inline_list.load(std::memory_order_acquire)) {
+    for (const Impl::AttachedInline& attached : *list) {
+      if (attached.wanted.contains(*slot.event)) attached.observer->on_event(*slot.event);
+    }
+  }
+  if (!slot.waits || !slot.ring->push()) return;
+  impl_->hurry.store(true, std::memory_order_relaxed);
+  impl_->wake.notify_one();  // Without the lock: a notification that is missed costs one interval.
 }
 
 EventRing& ObserverHub::Impl::ring() {
-  auto& mine = rings_of_this_thread;
-  for (std::size_t i = 0; i < mine.size(); ++i) {
-    if (mine[i]->owner() != this) continue;
-    if (i != 0) std::swap(mine[0], mine[i]);
-    return *mine[0];
-  }
-  return new_ring();
-}
-
-EventRing& ObserverHub::Impl::new_ring() {
-  auto& mine = rings_of_this_thread;
-  std::erase_if(mine, [](const std::shared_ptr<EventRing>& ring) { return ring->owner() == nullptr; });
-  mine.reserve(mine.size() + 1);
+  if (EventRing* const known = detail::ThreadRings::of(this)) return *known;
+  detail::ThreadRings::prepare();
   const std::lock_guard lock(mutex);
   retire_rings();
   auto place = std::find(rings.begin(), rings.end(), nullptr);
   if (place == rings.end()) place = rings.insert(rings.end(), nullptr);
   *place = std::make_shared<EventRing>(this, static_cast<std::uint32_t>(place - rings.begin()), ring_events);
-  mine.push_back(*place);
-  std::swap(mine.front(), mine.back());
-  return *mine.front();
+  return detail::ThreadRings::add(*place);
 }
 
 /// Lets go of the rings whose threads are gone and which were emptied. Requires: the lock.
@@ -178,9 +166,10 @@ ObserverId ObserverHub::attach(std::shared_ptr<Observer> observer) {
   const std::lock_guard control(impl_->control);
   Impl::Lock lock(impl_->mutex);
   const auto id = static_cast<ObserverId>(impl_->next_id++);
+  const EventSet wanted = observer->wanted();
   impl_->start(lock);
-  impl_->observers.push_back({id, std::move(observer)});
-  impl_->update_observed();
+  impl_->observers.push_back({id, wanted, std::move(observer)});
+  impl_->update_wanted();
   return id;
 }
 
@@ -189,9 +178,10 @@ ObserverId ObserverHub::attach_inline(std::shared_ptr<InlineObserver> observer) 
   const std::lock_guard lock(impl_->mutex);
   const auto id = static_cast<ObserverId>(impl_->next_id++);
   Impl::InlineList list = impl_->inline_lists.empty() ? Impl::InlineList() : impl_->inline_lists.back();
-  list.push_back({id, std::move(observer)});
+  const EventSet wanted = observer->wanted();
+  list.push_back({id, wanted, std::move(observer)});
   impl_->inline_list.store(&impl_->inline_lists.emplace_back(std::move(list)), std::memory_order_release);
-  impl_->update_observed();
+  impl_->update_wanted();
   return id;
 }
 
@@ -210,7 +200,7 @@ bool ObserverHub::detach(ObserverId observer) {
     Impl::InlineList list = impl_->inline_lists.back();
     if (std::erase_if(list, is_it) > 0) {
       impl_->inline_list.store(&impl_->inline_lists.emplace_back(std::move(list)), std::memory_order_release);
-      impl_->update_observed();
+      impl_->update_wanted();
       return true;
     }
   }
@@ -230,14 +220,18 @@ bool ObserverHub::detach(ObserverId observer) {
 /// Requires: the lock.
 void ObserverHub::Impl::remove(ObserverId id) {
   std::erase_if(observers, [id](const Attached& attached) { return attached.id == id; });
-  update_observed();
+  update_wanted();
 }
 
 /// Requires: the lock.
-void ObserverHub::Impl::update_observed() {
-  const bool any_inline = !inline_lists.empty() && !inline_lists.back().empty();
-  hub.observed_.store((any_inline ? wants_inline : 0U) | (observers.empty() ? 0U : wants_batches),
-                      std::memory_order_release);
+void ObserverHub::Impl::update_wanted() {
+  EventSet batches;
+  EventSet at_once;
+  for (const Attached& attached : observers) batches = batches | attached.wanted;
+  if (!inline_lists.empty()) {
+    for (const AttachedInline& attached : inline_lists.back()) at_once = at_once | attached.wanted;
+  }
+  hub.wanted_.store(std::uint64_t{at_once.bits()} << inline_shift | batches.bits(), std::memory_order_release);
 }
 
 // --- Delivering
@@ -281,12 +275,15 @@ void ObserverHub::Impl::deliver(Lock& lock) {
   const std::uint64_t newly_dropped = dropped - std::exchange(told_dropped, dropped);
   lock.unlock();
 
-  std::vector<Event> events;
+  events.clear();
   for (const std::shared_ptr<EventRing>& ring : from) {
     if (ring) ring->drain(events);
   }
   from.clear();
-  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.time < b.time; });
+  const auto is_earlier = [](const Event& a, const Event& b) { return a.time < b.time; };
+  if (!std::is_sorted(events.begin(), events.end(), is_earlier)) {
+    std::stable_sort(events.begin(), events.end(), is_earlier);
+  }
   const EventBatch batch{events, hub, newly_dropped};
   lock.lock();
   if (!events.empty() || newly_dropped > 0) {
@@ -335,24 +332,9 @@ void ObserverHub::flush() {
 
 // --- Names
 
-event::NameId ObserverHub::name_id(std::string_view name) {
-  {
-    const std::shared_lock lock(impl_->names_mutex);
-    if (const auto found = impl_->name_ids.find(name); found != impl_->name_ids.end()) return found->second;
-  }
-  const std::lock_guard lock(impl_->names_mutex);
-  if (const auto found = impl_->name_ids.find(name); found != impl_->name_ids.end()) return found->second;
-  const std::string& kept = impl_->names.emplace_back(name);
-  const auto id = static_cast<event::NameId>(impl_->names.size());
-  impl_->name_ids.emplace(kept, id);
-  return id;
-}
+event::NameId ObserverHub::name_id(std::string_view name) { return impl_->names.id(name); }
 
-std::string_view ObserverHub::name(event::NameId id) const {
-  const std::shared_lock lock(impl_->names_mutex);
-  const auto index = static_cast<std::size_t>(id);
-  return index == 0 || index > impl_->names.size() ? std::string_view() : impl_->names[index - 1];
-}
+std::string_view ObserverHub::name(event::NameId id) const { return impl_->names.name(id); }
 
 std::uint64_t ObserverHub::take_numbers() noexcept { return impl_->hosts.fetch_add(1) << 40U; }
 

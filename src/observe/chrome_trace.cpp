@@ -67,6 +67,12 @@ Result<std::shared_ptr<ChromeTrace>> ChromeTrace::open(const std::filesystem::pa
   return std::shared_ptr<ChromeTrace>(new ChromeTrace(std::move(impl)));
 }
 
+EventSet ChromeTrace::wanted() const noexcept {
+  return EventSet::of<event::FunctionFinished, event::RequestStarted, event::RequestFinished, event::ResultsStored,
+                      event::Committed, event::CacheInserted, event::CacheEvicted, event::CacheRemoved,
+                      event::Verified>();
+}
+
 void ChromeTrace::on_events(const EventBatch& batch) {
   if (!impl_->open) return;
   for (const Event& event : batch.events) impl_->write(event, batch.hub);

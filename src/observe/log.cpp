@@ -14,11 +14,9 @@
 namespace deriva {
 namespace {
 
-bool worth_reading(const Event& event) {
-  return !event.as<event::CacheHit>() && !event.as<event::CacheMiss>() && !event.as<event::CacheInserted>() &&
-         !event.as<event::CacheEvicted>() && !event.as<event::FlightStarted>() && !event.as<event::FlightFinished>() &&
-         !event.as<event::FunctionStarted>();
-}
+constexpr EventSet worth_reading =
+    EventSet::all_but<event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted,
+                      event::FlightStarted, event::FlightFinished, event::FunctionStarted>();
 
 /// "2026-01-31T12:00:00.123456Z"
 std::string time_text(std::int64_t unix_nanoseconds) {
@@ -65,6 +63,7 @@ struct Log::Impl {
   Write write;
   LogOptions options;
   detail::WallClock clock;
+  EventSet wanted;
 
   void line(event::Time time, std::uint32_t thread, std::string_view name, const std::vector<detail::Field>& fields) {
     const std::string when = time_text(clock.unix_nanoseconds(time));
@@ -73,10 +72,15 @@ struct Log::Impl {
   }
 };
 
-Log::Log(Write write, LogOptions options) : impl_(new Impl{std::move(write), std::move(options), {}}) {
-  if (!impl_->options.filter) impl_->options.filter = worth_reading;
+Log::Log(Write write, LogOptions options) : impl_(new Impl{std::move(write), std::move(options), {}, EventSet::all()}) {
+  if (!impl_->options.filter) {
+    impl_->options.filter = [](const Event& event) { return worth_reading.contains(event); };
+    impl_->wanted = worth_reading;
+  }
 }
 Log::~Log() = default;
+
+EventSet Log::wanted() const noexcept { return impl_->wanted; }
 
 void Log::on_events(const EventBatch& batch) {
   for (const Event& event : batch.events) {

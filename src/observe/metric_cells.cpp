@@ -1,5 +1,6 @@
 #include "observe/metric_cells.hpp"
 
+#include <algorithm>
 #include <new>
 
 namespace deriva::detail {
@@ -11,13 +12,13 @@ constexpr LabelKey others(LabelKey key) { return key & (LabelKey{0xFF} << 56U); 
 
 }  // namespace
 
-MetricShard::Row* MetricShard::row(LabelKey key) noexcept {
+MetricShard::Row* MetricShard::find_row(LabelKey key) noexcept {
   if (used_ >= rows - spare_rows) {
     const bool known = std::any_of(keys_.begin(), keys_.end(),
                                    [key](const auto& one) { return one.load(std::memory_order_relaxed) == key; });
     if (!known) key = others(key);
   }
-  std::size_t place = static_cast<std::size_t>((key * 0x9E3779B97F4A7C15U) >> 55U) % rows;
+  std::size_t place = place_of(key);
   for (;; place = (place + 1) % rows) {
     const LabelKey found = keys_[place].load(std::memory_order_relaxed);
     if (found == key) return row_cells_[place].get();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -10,23 +9,12 @@
 #include <span>
 #include <thread>
 
+#include "observe/bounds.hpp"
+
 namespace deriva::detail {
 
-// Bounds of histograms, in the unit that is counted: nanoseconds, bytes, recipes. All have as many.
-inline constexpr std::size_t bounds = 16;
-using Bounds = std::array<std::uint64_t, bounds>;
-
-inline constexpr Bounds duration_bounds = {
-    1'000,      10'000,     100'000,     500'000,     1'000'000,   2'500'000,     5'000'000,     10'000'000,
-    25'000'000, 50'000'000, 100'000'000, 250'000'000, 500'000'000, 1'000'000'000, 5'000'000'000, 30'000'000'000};
-inline constexpr Bounds size_bounds = {64,        256,         1'024,       4'096,      16'384,    65'536,
-                                       262'144,   1'048'576,   1U << 22U,   1U << 24U,  1U << 26U, 1U << 28U,
-                                       1U << 30U, 1ULL << 32U, 1ULL << 34U, 1ULL << 36U};
-inline constexpr Bounds depth_bounds = {1,  2,  3,   5,     8,     13,     21,      34,
-                                        55, 89, 300, 1'000, 3'000, 10'000, 100'000, 1'000'000};
-
 /// Cells of a histogram: one for each bound, one for what is above, and the sum.
-inline constexpr std::size_t histogram_cells = bounds + 2;
+inline constexpr std::size_t histogram_cells = Bounds::count + 2;
 
 /// What is counted without labels that vary.
 enum class Count : std::uint8_t {
@@ -107,10 +95,9 @@ class CellBlock {
     Update& operator=(const Update&) = delete;
     ~Update() { block_.version_.store(version_ + 2, std::memory_order_release); }
 
-    void observe(std::size_t first, const Bounds& upper, std::uint64_t value) noexcept {
-      const auto bucket = std::lower_bound(upper.begin(), upper.end(), value) - upper.begin();
-      cells[first + static_cast<std::size_t>(bucket)].add(1);
-      cells[first + bounds + 1].add(value);
+    void observe(std::size_t first, const Bounds& bounds, std::uint64_t value) noexcept {
+      cells[first + bounds.bucket_of(value)].add(1);
+      cells[first + Bounds::count + 1].add(value);
     }
 
     std::array<Cell, Size>& cells;
@@ -164,13 +151,23 @@ class alignas(64) MetricShard {
   /// What has no labels.
   [[nodiscard]] Main& main() noexcept { return main_; }
   /// The row of a label, made when it is first asked for; null if there is no memory for it.
-  [[nodiscard]] Row* row(LabelKey key) noexcept;
+  [[nodiscard]] Row* row(LabelKey key) noexcept {
+    const std::size_t place = place_of(key);
+    if (keys_[place].load(std::memory_order_relaxed) == key) [[likely]]
+      return row_cells_[place].get();
+    return find_row(key);
+  }
 
   /// Adds everything to what is given; the version of the main cells.
   std::uint64_t read(MetricTotals& totals) const;
   [[nodiscard]] std::uint64_t version() const noexcept { return main_.version(); }
 
  private:
+  static constexpr std::size_t place_of(LabelKey key) noexcept {
+    return static_cast<std::size_t>((key * 0x9E3779B97F4A7C15U) >> 55U) % rows;
+  }
+  Row* find_row(LabelKey key) noexcept;
+
   Main main_;
   std::array<std::atomic<LabelKey>, rows> keys_{};
   std::array<std::unique_ptr<Row>, rows> row_cells_;

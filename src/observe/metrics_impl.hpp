@@ -23,7 +23,12 @@ struct Metrics::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  detail::MetricShard* shard(std::size_t number) noexcept;
+  /// The cells of a thread; null if there is no memory for them.
+  detail::MetricShard* shard(std::size_t number) noexcept {
+    detail::MetricShard* const found = all[number].load(std::memory_order_acquire);
+    return found != nullptr ? found : make_shard(number);
+  }
+  detail::MetricShard* make_shard(std::size_t number) noexcept;
   [[nodiscard]] detail::MetricTotals totals() const;
 
   ObserverHub& hub;

@@ -16,15 +16,15 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 
 constexpr double nanosecond = 1e-9;
 
-MetricHistogram histogram(std::span<const std::uint64_t> cells, const detail::Bounds& upper, double unit) {
+MetricHistogram histogram(std::span<const std::uint64_t> cells, const detail::Bounds& bounds, double unit) {
   MetricHistogram out;
-  for (std::size_t i = 0; i <= detail::bounds; ++i) {
+  for (std::size_t i = 0; i <= detail::Bounds::count; ++i) {
     out.count += cells[i];
     const double bound =
-        i < detail::bounds ? static_cast<double>(upper[i]) * unit : std::numeric_limits<double>::infinity();
+        i < detail::Bounds::count ? static_cast<double>(bounds[i]) * unit : std::numeric_limits<double>::infinity();
     out.buckets.push_back({bound, out.count});
   }
-  out.sum = static_cast<double>(cells[detail::bounds + 1]) * unit;
+  out.sum = static_cast<double>(cells[detail::Bounds::count + 1]) * unit;
   return out;
 }
 

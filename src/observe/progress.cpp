@@ -95,6 +95,11 @@ ProgressObserver::ProgressObserver(std::function<void(const ProgressReport&)> re
     : impl_(std::make_unique<Impl>(std::move(report), std::move(options))) {}
 ProgressObserver::~ProgressObserver() = default;
 
+EventSet ProgressObserver::wanted() const noexcept {
+  return EventSet::of<event::RequestStarted, event::RequestFinished, event::PlanMade, event::FunctionStarted,
+                      event::FunctionFinished, event::CutOff, event::FlightFinished>();
+}
+
 void ProgressObserver::on_events(const EventBatch& batch) {
   for (const Event& event : batch.events) impl_->take(event, batch.hub);
 }

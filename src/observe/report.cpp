@@ -44,6 +44,12 @@ struct Report::Impl {
 Report::Report(ReportOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Report::~Report() = default;
 
+EventSet Report::wanted() const noexcept {
+  return EventSet::of<event::RequestStarted, event::RequestFinished, event::FunctionFinished, event::CutOff,
+                      event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted, event::CacheRemoved,
+                      event::Committed, event::Verified>();
+}
+
 void Report::on_events(const EventBatch& batch) {
   const std::lock_guard lock(impl_->mutex);
   impl_->data.dropped += batch.dropped;

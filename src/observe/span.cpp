@@ -52,6 +52,11 @@ SpanBuilder::SpanBuilder(SpanBuilder&&) noexcept = default;
 SpanBuilder& SpanBuilder::operator=(SpanBuilder&&) noexcept = default;
 SpanBuilder::~SpanBuilder() = default;
 
+EventSet SpanBuilder::wanted() noexcept {
+  return EventSet::of<event::RequestStarted, event::RequestFinished, event::FlightStarted, event::FlightFinished,
+                      event::FunctionFinished, event::CacheHit, event::CacheMiss, event::ResultsStored>();
+}
+
 std::optional<Span> SpanBuilder::feed(const Event& event, const ObserverHub& hub) {
   const auto lookup = [&](event::RequestNumber request, event::Time started) {
     const TraceContext parent = impl_->request(request, hub);

@@ -22,6 +22,11 @@ class Probes final : public InlineObserver {
  public:
   explicit Probes(const ObserverHub& hub) : hub_(hub) {}
 
+  [[nodiscard]] EventSet wanted() const noexcept override {
+    return EventSet::of<event::FunctionStarted, event::FunctionFinished, event::RequestFinished, event::CacheHit,
+                        event::CacheMiss, event::Committed>();
+  }
+
   void on_event(const Event& event) noexcept override {
     if (const auto* started = event.as<event::FunctionStarted>()) {
       DTRACE_PROBE3(deriva, function_started, hub_.name(started->function).data(), started->flight,

@@ -4,6 +4,7 @@
 #include <span>
 
 #include <deriva/core/event.hpp>
+#include <deriva/core/event_set.hpp>
 
 namespace deriva {
 
@@ -24,6 +25,10 @@ class Observer {
   Observer& operator=(const Observer&) = delete;
   virtual ~Observer() = default;
 
+  /// Which events it needs, asked once, when it is attached. What nobody needs is not even made; what another observer
+  /// needs comes all the same.
+  [[nodiscard]] virtual EventSet wanted() const noexcept { return EventSet::all(); }
+
   /// Calls do not overlap. Whoever takes long delays the other observers, and nobody else; events that meanwhile find
   /// their ring full are dropped and counted. Whoever throws is detached, and `ObserverHub::failures` says so.
   /// Must not call `ObserverHub::flush`.
@@ -38,6 +43,9 @@ class InlineObserver {
   InlineObserver(const InlineObserver&) = delete;
   InlineObserver& operator=(const InlineObserver&) = delete;
   virtual ~InlineObserver() = default;
+
+  /// Which events it is called for, asked once, when it is attached.
+  [[nodiscard]] virtual EventSet wanted() const noexcept { return EventSet::all(); }
 
   /// At any time at most one call has this `event.thread`, and it sees what the earlier ones wrote.
   virtual void on_event(const Event& event) noexcept = 0;

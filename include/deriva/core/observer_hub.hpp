@@ -1,22 +1,31 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include <deriva/core/event.hpp>
+#include <deriva/core/event_set.hpp>
 #include <deriva/core/observer.hpp>
 #include <deriva/core/trace_context.hpp>
 
 namespace deriva {
 
+namespace detail {
+class EventRing;
+}
+
 struct ObserverHubOptions {
   /// Events that one thread may have waiting for delivery, rounded up to a power of two. More: fewer are dropped when
-  /// many happen at once; each takes about 120 bytes, in every thread that emits while an observer is attached.
+  /// many happen at once; each takes 128 bytes, in every thread that emits while an observer is attached.
   std::size_t ring_events = 8'192;
 };
 
@@ -60,18 +69,26 @@ class ObserverHub {
   /// `on_events` it detaches at once. False: no such observer is attached.
   bool detach(ObserverId observer);
 
-  /// Whether anybody would see an event: asked before making one that is costly to make.
-  [[nodiscard]] bool observed() const noexcept { return observed_.load(std::memory_order_relaxed) != 0; }
+  /// Whether anybody wants events: asked before doing what only observers need.
+  [[nodiscard]] bool observed() const noexcept { return wanted_.load(std::memory_order_relaxed) != 0; }
+  /// Whether anybody would see such an event.
   template <class Body>
-  void emit(const Body& body) noexcept {
-    if (observed()) [[unlikely]]
-      publish(Event{event::Clock::now(), 0, body});
+  [[nodiscard]] bool wants() const noexcept {
+    constexpr std::uint64_t bits = EventSet::of<Body>().bits();
+    return (wanted_.load(std::memory_order_relaxed) & (bits << inline_shift | bits)) != 0;
+  }
+  /// Tells those who want it: a body, or a function that makes one. The function is called only if somebody wants what
+  /// it makes, and makes it in the place where it stays; it must not throw, nor emit.
+  template <class What>
+  void emit(const What& what) noexcept {
+    if (wants<BodyOf<What>>()) [[unlikely]]
+      publish(event::Clock::now(), what);
   }
   /// The same for something that happened at a time that is known.
-  template <class Body>
-  void emit_at(event::Time time, const Body& body) noexcept {
-    if (observed()) [[unlikely]]
-      publish(Event{time, 0, body});
+  template <class What>
+  void emit_at(event::Time time, const What& what) noexcept {
+    if (wants<BodyOf<What>>()) [[unlikely]]
+      publish(time, what);
   }
 
   /// Waits until everything that was emitted before is delivered. From inside `on_events` it does nothing.
@@ -94,9 +111,53 @@ class ObserverHub {
 
  private:
   struct Impl;
-  void publish(Event event) noexcept;
+  static constexpr unsigned inline_shift = 32;
 
-  std::atomic<std::uint32_t> observed_{0};
+  template <class What>
+  struct Made {
+    using Body = What;
+  };
+  template <std::invocable What>
+  struct Made<What> {
+    using Body = std::invoke_result_t<const What&>;
+  };
+  template <class What>
+  using BodyOf = typename Made<What>::Body;
+
+  /// Becomes a body where one is constructed: nothing is copied. What was just written in small pieces is slow to copy
+  /// in large ones, [observe.metrics.overhead].
+  template <std::invocable What>
+  struct InPlace {
+    const What& make;
+    // NOLINTNEXTLINE(google-explicit-constructor): what it is for
+    operator BodyOf<What>() const noexcept { return make(); }
+  };
+
+  /// Where an event is made.
+  struct Slot {
+    Event* event = nullptr;  ///< Null: there is no room for it.
+    detail::EventRing* ring = nullptr;
+    std::uint32_t thread = 0;
+    bool waits = false;  ///< In the ring, for delivery.
+  };
+  Slot begin(std::uint32_t kind) noexcept;
+  void finish(const Slot& slot) noexcept;
+
+  template <class What>
+  void publish(event::Time time, const What& what) noexcept {
+    using Body = BodyOf<What>;
+    const Slot slot = begin(EventSet::of<Body>().bits());
+    if (slot.event == nullptr) return;
+    if constexpr (std::invocable<const What&>) {
+      ::new (slot.event) Event{time, slot.thread, Event::Body(std::in_place_type<Body>, InPlace<What>{what})};
+    } else {
+      ::new (slot.event) Event{time, slot.thread, what};
+    }
+    finish(slot);
+  }
+
+  /// What observers want: in the lower half those that get batches, in the upper half those that are called at once.
+  std::atomic<std::uint64_t> wanted_{0};
   std::unique_ptr<Impl> impl_;
 };
 

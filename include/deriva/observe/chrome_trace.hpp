@@ -27,6 +27,7 @@ class ChromeTrace final : public Observer {
   /// Closes the file.
   ~ChromeTrace() override;
 
+  [[nodiscard]] EventSet wanted() const noexcept override;
   /// Throws `Exception` if the file cannot be written.
   void on_events(const EventBatch& batch) override;
 

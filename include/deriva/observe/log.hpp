@@ -28,6 +28,7 @@ class Log final : public Observer {
 
   explicit Log(Write write, LogOptions options = {});
   ~Log() override;
+  [[nodiscard]] EventSet wanted() const noexcept override;
   void on_events(const EventBatch& batch) override;
 
  private:

@@ -40,6 +40,7 @@ class Metrics final : public InlineObserver {
   [[nodiscard]] static std::shared_ptr<Metrics> attach(ObserverHub& hub, MetricsSources sources = {});
   ~Metrics() override;
 
+  [[nodiscard]] EventSet wanted() const noexcept override;
   void on_event(const Event& event) noexcept override;
 
   /// All families, in the order of the documentation. The numbers of a thread, and those of each of its functions, are

@@ -38,6 +38,7 @@ class OtlpExporter final : public Observer {
   /// Sends what waits, for at most one timeout.
   ~OtlpExporter() override;
 
+  [[nodiscard]] EventSet wanted() const noexcept override;
   void on_events(const EventBatch& batch) override;
 
   /// Waits until everything that was delivered before is sent or given up. For events that were emitted, flush the hub

@@ -44,6 +44,7 @@ class ProgressObserver final : public Observer {
  public:
   explicit ProgressObserver(std::function<void(const ProgressReport&)> report, ProgressOptions options = {});
   ~ProgressObserver() override;
+  [[nodiscard]] EventSet wanted() const noexcept override;
   void on_events(const EventBatch& batch) override;
 
  private:

@@ -26,6 +26,7 @@ class Report final : public Observer {
  public:
   explicit Report(ReportOptions options = {});
   ~Report() override;
+  [[nodiscard]] EventSet wanted() const noexcept override;
   void on_events(const EventBatch& batch) override;
 
   /// The page, of what was delivered until now: HTML with its styles, script and data. Complexity: n log n in the

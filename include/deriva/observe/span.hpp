@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <deriva/core/event.hpp>
+#include <deriva/core/event_set.hpp>
 #include <deriva/core/observer_hub.hpp>
 #include <deriva/core/trace_context.hpp>
 
@@ -35,6 +36,8 @@ class SpanBuilder {
   SpanBuilder& operator=(SpanBuilder&&) noexcept;
   ~SpanBuilder();
 
+  /// What spans are made of.
+  [[nodiscard]] static EventSet wanted() noexcept;
   /// The span that the event ends, if it ends one.
   [[nodiscard]] std::optional<Span> feed(const Event& event, const ObserverHub& hub);
 

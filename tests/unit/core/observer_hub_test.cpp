@@ -241,6 +241,26 @@ TEST_CASE("hub: an observer may detach itself, and leaves nothing to the next") 
   CHECK(number_of(keeper->events()[0]) == 3);
 }
 
+TEST_CASE("hub: an inline observer gets its events whole although the rings are full") {
+  ObserverHub hub({.ring_events = 2});
+  const auto blocker = std::make_shared<Blocker>();
+  struct Last final : InlineObserver {
+    void on_event(const Event& event) noexcept override { number = number_of(event); }
+    std::uint64_t number = 0;
+  };
+  const auto last = std::make_shared<Last>();
+  hub.attach(blocker);
+  hub.attach_inline(last);
+  hub.emit(numbered(0));
+  blocker->await_arrival();
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    hub.emit([&] { return numbered(i); });
+    CHECK(last->number == i);
+  }
+  CHECK(hub.stats().dropped == 8);
+  blocker->release();
+}
+
 TEST_CASE("hub: ten at once do not mix") {
   std::vector<std::unique_ptr<ObserverHub>> hubs;
   std::vector<std::shared_ptr<Keeper>> keepers;
