@@ -32,7 +32,7 @@ struct ChoosyInline final : InlineObserver {
 TEST_CASE("observer: what nobody wants is not made, and what one wants comes as long as it is attached") {
   ObserverHub hub;
   const auto grown = std::make_shared<Choosy>(EventSet::of<event::MapGrown>());
-  const auto counted = std::make_shared<ChoosyInline>(EventSet::of<event::MapGrown, event::CacheInserted>());
+  const auto counted = std::make_shared<ChoosyInline>(EventSet::of<event::CacheInserted>());
   int made = 0;
   const auto emit_both = [&] {
     hub.emit([&] { return ++made, event::MapGrown{1, 2}; });
@@ -52,14 +52,14 @@ TEST_CASE("observer: what nobody wants is not made, and what one wants comes as 
   CHECK(hub.stats().delivered == 2);  // What only an inline observer wants does not wait in a ring.
   hub.detach(grown_id);
   emit_both();
-  CHECK(made == 5);
+  CHECK(made == 4);
   CHECK(grown->chosen == 2);
   CHECK(grown->others == 0);
-  CHECK(counted->chosen == 4);
+  CHECK(counted->chosen == 2);
   CHECK(counted->others == 0);
   hub.detach(counted_id);
   emit_both();
-  CHECK(made == 5);
+  CHECK(made == 4);
   CHECK_FALSE(hub.observed());
 }
 
