@@ -67,7 +67,11 @@ file=$(cd "$copy" && find . -mindepth 4 -type f -name '*.h*' | LC_ALL=C sort | s
 [ -n "$file" ] || file=$(cd "$copy" && find . -type f | LC_ALL=C sort | sed -n '$p')
 echo "// one more line" >>"$copy/$file"
 echo "  changed: ${file#./}"
+echo
 run "$copy" --changes
 computed "$(printf '%s' "$file" | tr -cd / | wc -c | awk '{ print $1 + 1 }')"
 
 echo "Three runs, three times the id that git computes."
+echo
+echo "On a directory of yours, with a page about what ran, when, and why:"
+echo "  $merkle DIRECTORY --store STORE --report report.html"

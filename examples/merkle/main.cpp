@@ -59,7 +59,7 @@ fs::path cache_file(const fs::path& store, const fs::path& directory) {
 /// One run, from the files to the root. Errors: throws `Problems` and `deriva::Exception`.
 class Run {
  public:
-  explicit Run(const Options& options) : options_(options), status_(options.progress && !options.quiet) {}
+  explicit Run(const Options& options) : options_(options), progress_(options.progress && !options.quiet) {}
 
   void execute() {
     const fs::path directory = check_directories(options_);
@@ -70,7 +70,7 @@ class Run {
     const StatCache cache = StatCache::load(cache_file(options_.store, directory), directory);
     scan_ = scan(directory, workers_);
     const LeafReader reader(store, directory, workers_, [this](std::size_t files) {
-      status_.update("reading", files_read_ += files, scan_.files.size());
+      progress_.read(files_read_ += files, scan_.files.size(), workers_.threads());
     });
     Leaves leaves = reader.read(scan_, cache);
     graph_ = describe(scan_, leaves);
@@ -86,12 +86,20 @@ class Run {
   /// Null: nobody wants to know more.
   std::shared_ptr<deriva::ObserverHub> attach_observers(const deriva::Store& store) {
     std::shared_ptr<deriva::ObserverHub> hub = deriva::observers_from_environment(store).value();
-    if (options_.report.empty()) return hub;
-    if (!hub) hub = std::make_shared<deriva::ObserverHub>(deriva::ObserverHubOptions{.ring_events = 1U << 18U});
-    const deriva::InputsOf inputs = deriva::inputs_from(store);
-    report_ =
-        std::make_shared<deriva::Report>(deriva::ReportOptions{.title = options_.directory.string(), .inputs = inputs});
-    hub->attach(report_);
+    if (!hub && (progress_.is_shown() || !options_.report.empty())) {
+      hub = std::make_shared<deriva::ObserverHub>(deriva::ObserverHubOptions{.ring_events = 1U << 18U});
+    }
+    if (progress_.is_shown()) {
+      hub->attach(std::make_shared<deriva::ProgressObserver>(
+          [this](const deriva::ProgressReport& report) { progress_.show(report); },
+          deriva::ProgressOptions{.concurrency = workers_.threads(), .plan = deriva::plan_from(store)}));
+    }
+    if (!options_.report.empty()) {
+      const deriva::InputsOf inputs = deriva::inputs_from(store);
+      report_ = std::make_shared<deriva::Report>(
+          deriva::ReportOptions{.title = options_.directory.string(), .inputs = inputs});
+      hub->attach(report_);
+    }
     return hub;
   }
 
@@ -112,22 +120,18 @@ class Run {
     deriva::Executor executor(workers_.get_executor(), store, functions, executor_options);
     deriva::MaterializeOptions request;
     request.outcome = &outcome_;
-    if (status_.is_shown()) {
-      request.progress = [this](const deriva::Progress& progress) {
-        status_.update("computing", progress.computed, progress.planned);
-      };
-    }
     if (options_.changes) request.on_computed = [this](const deriva::Computed& computed) { changes_.add(computed); };
     return executor.materialize(graph_.back().address, request).value();
   }
 
   void print(const std::string& root) {
-    status_.clear();
+    progress_.clear();
     if (options_.quiet) {
       std::cout << root << '\n';
     } else {
       print_skipped(scan_);
-      print_summary(std::cout, {root, graph_.size(), outcome_.computed, std::chrono::steady_clock::now() - begun_},
+      print_summary(std::cout,
+                    {root, graph_.size(), outcome_.computed, files_read_, std::chrono::steady_clock::now() - begun_},
                     scan_);
     }
     if (options_.changes && outcome_.computed > 0) {
@@ -139,7 +143,7 @@ class Run {
 
   const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   const Options& options_;
-  StatusLine status_;
+  ProgressLine progress_;
   Scan scan_;
   Graph graph_;
   deriva::Outcome outcome_;

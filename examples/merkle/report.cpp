@@ -30,23 +30,31 @@ const std::string& name_of_input(const Graph& graph, const Node& node, std::size
 
 }  // namespace
 
-StatusLine::StatusLine(bool enabled) : shown_(enabled && ::isatty(STDERR_FILENO) == 1) {}
-
-void StatusLine::update(const char* text, std::uint64_t done, std::uint64_t total) {
-  if (!shown_) return;
-  const std::lock_guard lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_ < std::chrono::milliseconds(100)) return;
-  last_ = now;
-  dirty_ = true;
-  std::fprintf(stderr, "\r\033[K%s  %llu/%llu", text, static_cast<unsigned long long>(done),
-               static_cast<unsigned long long>(total));
+ProgressLine::ProgressLine(bool enabled) {
+  if (enabled && ::isatty(STDERR_FILENO) == 1) printer_ = deriva::ProgressPrinter::to_stderr();
 }
 
-void StatusLine::clear() {
+void ProgressLine::show(const deriva::ProgressReport& report) {
   const std::lock_guard lock(mutex_);
-  if (dirty_) std::fputs("\r\033[K", stderr);
-  dirty_ = false;
+  if (printer_) (*printer_)(report);
+}
+
+void ProgressLine::read(std::size_t done, std::size_t total, std::size_t threads) {
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!printer_ || now - last_ < std::chrono::milliseconds(100)) return;
+  last_ = now;
+  deriva::ProgressReport report;
+  report.done = done;
+  report.running = threads;
+  report.total = total;
+  report.current = "reading files";
+  (*printer_)(report);
+}
+
+void ProgressLine::clear() {
+  const std::lock_guard lock(mutex_);
+  if (printer_) printer_->clear();
 }
 
 void ChangeLog::add(const deriva::Computed& computed) {
@@ -93,10 +101,13 @@ void print_summary(std::ostream& out, const Summary& summary, const Scan& scan) 
       << "files     " << scan.files.size() << " in " << scan.directories.size() << " directories, " << links
       << " of them symbolic links\n"
       << "bytes     " << bytes << '\n'
+      << "read      " << summary.files_read << " of the files\n"
       << "recipes   " << summary.recipes << '\n'
       << "computed  " << summary.computed << '\n'
       << "reused    " << summary.recipes - summary.computed << '\n'
-      << "time      " << with_unit(seconds * 1e3, "ms") << ", " << with_unit(megabytes / seconds, "MB/s") << '\n';
+      << "time      " << with_unit(seconds * 1e3, "ms");
+  if (summary.files_read >= scan.files.size()) out << ", " << with_unit(megabytes / seconds, "MB/s");
+  out << '\n';
 }
 
 void print_skipped(const Scan& scan) {

@@ -5,35 +5,38 @@
 #include <cstdint>
 #include <iosfwd>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include <deriva/compute/materialize_options.hpp>
+#include <deriva/observe/progress_printer.hpp>
 
 #include "graph.hpp"
 #include "scan.hpp"
 
 namespace merkle {
 
-/// One line on a terminal that is written again and again, and is gone in the end. Thread safety: all members.
-class StatusLine {
+/// How far things are, in one line on a terminal, which is gone before anything else is said. Thread safety: all
+/// members.
+class ProgressLine {
  public:
   /// Shows nothing at all if not enabled, or if standard error is not a terminal.
-  explicit StatusLine(bool enabled);
-  StatusLine(const StatusLine&) = delete;
-  StatusLine& operator=(const StatusLine&) = delete;
-  ~StatusLine() { clear(); }
+  explicit ProgressLine(bool enabled);
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() { clear(); }
 
-  [[nodiscard]] bool is_shown() const noexcept { return shown_; }
-  /// Shows "text  done/total"; not more often than ten times a second.
-  void update(const char* text, std::uint64_t done, std::uint64_t total);
+  [[nodiscard]] bool is_shown() const noexcept { return printer_.has_value(); }
+  void show(const deriva::ProgressReport& report);
+  /// The same for files that are read; not more often than ten times a second.
+  void read(std::size_t done, std::size_t total, std::size_t threads);
   void clear();
 
  private:
-  const bool shown_;
   std::mutex mutex_;
+  std::optional<deriva::ProgressPrinter> printer_;
   std::chrono::steady_clock::time_point last_{};
-  bool dirty_ = false;
 };
 
 /// What was computed, and why. Thread safety: all members.
@@ -56,6 +59,7 @@ struct Summary {
   std::string root;
   std::size_t recipes = 0;  ///< That describe the directory; equal files share one.
   std::uint64_t computed = 0;
+  std::size_t files_read = 0;  ///< The others are known to be as they were.
   std::chrono::steady_clock::duration time{};
 };
 

@@ -307,6 +307,23 @@ END
   equal "last line" "$(tail -n 1 out)" '  /  git-tree/1  names, modes or the set of entries changed'
 }
 
+# On a terminal a line says how far things are, and ends before the summary; a run without work leaves none.
+progress_is_shown_on_a_terminal_only() {
+  command -v script >/dev/null || exit 77
+  small_tree
+  run tree 2>err >/dev/null
+  [ ! -s err ] || fail "without a terminal: $(cat err)"
+  rm -r store
+  script -qec "'$merkle' tree --store store" typescript </dev/null >shown
+  tr -d '\r' <shown >lines
+  grep -q '\[9/9\] .* done in .*' lines || fail "no progress is shown: $(cat -v shown)"
+  grep -q '^root  ' lines || fail "the summary does not begin on a line of its own: $(cat -v shown)"
+  script -qec "'$merkle' tree --store store" typescript </dev/null >shown
+  if grep -q 'done in' shown; then fail "progress of nothing: $(cat -v shown)"; fi
+  script -qec "'$merkle' tree --store other --no-progress" typescript </dev/null >shown
+  if grep -q 'done in' shown; then fail "--no-progress shows progress: $(cat -v shown)"; fi
+}
+
 rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch"

@@ -20,7 +20,8 @@ struct ProgressPrinterOptions {
 /// "[12/345] 34 MB, 4 running, 1:23 left: resize/1": what the line says, without its end.
 [[nodiscard]] std::string progress_line(const ProgressReport& report);
 
-/// Prints progress in the style of ninja. A function object for `ProgressObserver`.
+/// Prints progress in the style of ninja. A function object for `ProgressObserver`. A run in which nothing had to be
+/// computed leaves nothing behind. Thread safety: none.
 class ProgressPrinter {
  public:
   using Write = std::function<void(std::string_view text)>;
@@ -31,11 +32,14 @@ class ProgressPrinter {
   [[nodiscard]] static ProgressPrinter to_stderr();
 
   void operator()(const ProgressReport& report);
+  /// Erases a line that is not ended yet: for a program that has something else to say.
+  void clear();
 
  private:
   Write write_;
   ProgressPrinterOptions options_;
   std::chrono::nanoseconds printed_{-1};  ///< When the last plain line was, since the run's beginning.
+  bool open_ = false;                     ///< A line on the terminal is not ended.
 };
 
 }  // namespace deriva

@@ -32,6 +32,9 @@ TEST_CASE("progress printer: a line says how far, how much, how long and what") 
   CHECK_THAT(progress_line(one), test::contains("2:03:04 left"));
   one.finished = true;
   CHECK(progress_line(one) == "[12/345] 34 MB, 2 failed, done in 10 s");
+  one = report(3, 1s);
+  one.bytes = 0;
+  CHECK(progress_line(one) == "[3/345] 4 running: resize/1");
 }
 
 TEST_CASE("progress printer: a terminal has one line, which is rewritten, cut, and ended") {
@@ -44,6 +47,35 @@ TEST_CASE("progress printer: a terminal has one line, which is rewritten, cut, a
   last.finished = true;
   printer(last);
   CHECK(out == "\r[345/345] 34 MB, don\x1b[K\n");
+}
+
+TEST_CASE("progress printer: what has to be said otherwise, or a run without work, finds no half line") {
+  std::string out;
+  ProgressPrinter printer([&](std::string_view text) { out += text; }, {.terminal = true});
+  printer.clear();
+  CHECK(out.empty());
+  printer(report(1, 1s));
+  out.clear();
+  printer.clear();
+  CHECK(out == "\r\x1b[K");
+  printer.clear();
+  CHECK(out == "\r\x1b[K");
+
+  ProgressReport nothing;
+  nothing.finished = true;
+  out.clear();
+  printer(nothing);
+  CHECK(out.empty());
+  printer(report(1, 1s));
+  out.clear();
+  printer(nothing);
+  CHECK(out == "\r\x1b[K");
+  ProgressReport last = report(345, 2s);
+  last.finished = true;
+  printer(last);
+  out.clear();
+  printer.clear();  // That line is ended.
+  CHECK(out.empty());
 }
 
 TEST_CASE("progress printer: without a terminal there are plain lines, the first, some, and the last") {
