@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: run.sh PROGRAM SOURCE SCRATCH_DIRECTORY
 # Runs an example twice on a new store. It must succeed, and print the lines after "// Prints:" at the end of its source,
-# the second time those after "// Prints, the second time:" if there are any.
+# the second time those after "// Prints, the second time:" if there are any. The first run is traced.
 set -eu
 program=$1
 source=$2
@@ -21,8 +21,10 @@ expected() { # HEADING: the comment below it, up to the next line that is not a 
 
 expected 'Prints:' >expected.txt
 [ -s expected.txt ] || { echo "$source says nowhere what it prints"; exit 1; }
-"$program" >printed.txt
+DERIVA_TRACE=trace.json "$program" >printed.txt
 diff -u expected.txt printed.txt
+grep -q '"cat":"compute"' trace.json || { echo "DERIVA_TRACE shows no function"; exit 1; }
+[ "$(tail -c 3 trace.json)" = ']}' ] || { echo "DERIVA_TRACE is not complete"; exit 1; }
 
 expected 'Prints, the second time:' >expected-again.txt
 [ -s expected-again.txt ] || cp expected.txt expected-again.txt

@@ -35,28 +35,37 @@ void append(std::string& out, fmt::format_string<Arguments...> format, Arguments
 
 std::int64_t microseconds(double seconds) { return std::llround(seconds * 1e6); }
 
-/// The runs of the longest chain that ends with the last run: each begins after the input that was last. Newest first.
-std::vector<std::size_t> critical_path(const ReportData& data, const InputsOf& inputs) {
+/// The runs of the chain that takes longest if each begins when the one before ends; the last one first. `order`: by
+/// their beginnings, so that what is an input comes before what it is an input of.
+std::vector<std::size_t> critical_path(const ReportData& data, const std::vector<std::size_t>& order,
+                                       const InputsOf& inputs) {
   if (!inputs || data.runs.empty()) return {};
-  const auto end = [&](std::size_t i) { return data.runs[i].start + data.runs[i].duration; };
-  std::unordered_map<Address, std::size_t> run_of;
-  std::size_t current = 0;
-  for (std::size_t i = 0; i < data.runs.size(); ++i) {
-    run_of[data.runs[i].address] = i;
-    if (end(i) > end(current)) current = i;
-  }
-  std::vector<std::size_t> path = {current};
-  while (true) {
-    std::optional<std::size_t> last;
-    for (const Address& input : inputs(data.runs[current].address)) {
+  struct Chain {
+    double seconds = 0;
+    std::optional<std::size_t> before{};
+  };
+  constexpr double clocks_differ = 1e-6;
+  std::vector<Chain> chains(data.runs.size());
+  std::unordered_map<Address, std::size_t> run_of;  // The last one so far: what is verified has several.
+  std::size_t longest = order.front();
+  for (const std::size_t i : order) {
+    const ReportData::Run& run = data.runs[i];
+    for (const Address& input : inputs(run.address)) {
       const auto found = run_of.find(input);
-      if (found == run_of.end() || end(found->second) > data.runs[current].start + 1e-6) continue;
-      if (!last || end(found->second) > end(*last)) last = found->second;
+      if (found == run_of.end()) continue;
+      const ReportData::Run& before = data.runs[found->second];
+      if (before.start + before.duration > run.start + clocks_differ) continue;
+      if (const double seconds = chains[found->second].seconds; !chains[i].before || seconds > chains[i].seconds) {
+        chains[i] = {seconds, found->second};
+      }
     }
-    if (!last || *last == current) return path;
-    current = *last;
-    path.push_back(current);
+    chains[i].seconds += run.duration;
+    run_of[run.address] = i;
+    if (chains[i].seconds > chains[longest].seconds) longest = i;
   }
+  std::vector<std::size_t> path;
+  for (std::optional<std::size_t> i = longest; i; i = chains[*i].before) path.push_back(*i);
+  return path;
 }
 
 void append_functions(std::string& out, const ReportData& data) {
@@ -92,7 +101,7 @@ void append_critical(std::string& out, const ReportData& data, const std::vector
                      const InputsOf& inputs) {
   std::vector<std::size_t> drawn_as(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) drawn_as[order[i]] = i;
-  std::vector<std::size_t> path = critical_path(data, inputs);
+  std::vector<std::size_t> path = critical_path(data, order, inputs);
   std::reverse(path.begin(), path.end());
   append(out, "\"graph\":{},\"critical\":", inputs ? "true" : "false");
   append_list(out, path, [&](std::size_t i) {

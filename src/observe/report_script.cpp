@@ -227,11 +227,10 @@ table("functions", ["function", "", "total", "runs", "median", "95 %", "longest"
 // --- Critical path
 
 if (data.critical.length) {
-  const c = data.critical, last = c[c.length - 1], first = c[0];
-  const span = last.start + last.duration - first.start, working = sum(c.map(one => one.duration));
-  $("path-note").textContent = `${count(c.length)} functions, each waiting for the one before: ${duration(working)} of computing and ` +
-    `${duration(Math.max(span - working, 0))} of waiting. More threads can only shorten the waiting; a faster function shortens the rest.`;
-  const scale = Math.max(last.start + last.duration, 1e-9);
+  const c = data.critical, working = sum(c.map(one => one.duration));
+  $("path-note").textContent = (c.length == 1 ? "1 function takes " : `${count(c.length)} functions, each an input of the next, take `) +
+    `${duration(working)}: with any number of threads the run takes at least that long, and less only if these become faster.`;
+  const scale = Math.max(data.seconds, 1e-9);
   for (const one of c.length > 2000 ? c.slice().sort((a, b) => b.duration - a.duration).slice(0, 2000) : c) {
     const bar = element("i");
     bar.style.left = one.start / scale * 100 + "%";

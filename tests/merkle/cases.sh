@@ -324,6 +324,13 @@ progress_is_shown_on_a_terminal_only() {
   if grep -q 'done in' shown; then fail "--no-progress shows progress: $(cat -v shown)"; fi
 }
 
+a_trace_shows_each_function() {
+  small_tree
+  DERIVA_TRACE=trace.json "$merkle" tree --store store >/dev/null
+  equal "functions in the trace" "$(grep -c '"cat":"compute"' trace.json)" 9
+  equal "the end of the trace" "$(tail -c 3 trace.json)" ']}'
+}
+
 rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch"

@@ -37,7 +37,7 @@ shows '<b id="tile-verified" class="bad">1</b><span>violation in 500 verified</s
 shows 'never computed'
 shows '<span>67 % of 60,000</span>'
 shows 'gave different: '
-shows 'More threads can only shorten the waiting'
+shows 'with any number of threads the run takes at least that long'
 shows 'report/1'
 shows '1 commit, 12 ms waiting for the disk'
 

@@ -13,13 +13,14 @@ for tool in promtool prometheus curl jq; do need "$tool"; done
 rm -rf "$scratch"
 mkdir -p "$scratch"
 mkfifo "$scratch/stdin"
-"$service" "$scratch/store" 0 <"$scratch/stdin" >"$scratch/port" &
+DERIVA_TRACE="$scratch/trace.json" "$service" "$scratch/store" 0 <"$scratch/stdin" >"$scratch/port" &
 service_pid=$!
 exec 3>"$scratch/stdin" # the service ends when this is closed
 prometheus_pid=
 finish() {
   exec 3>&-
   [ -z "$prometheus_pid" ] || kill "$prometheus_pid" 2>/dev/null || true
+  # shellcheck disable=SC2086 # nothing, if there is no such process
   wait "$service_pid" $prometheus_pid 2>/dev/null || true
 }
 trap finish EXIT
@@ -129,4 +130,13 @@ done <"$scratch/queries.txt"
 rules=$(curl -fsS "http://127.0.0.1:$prometheus_port/api/v1/rules" | jq '[.data.groups[].rules[]] | length')
 [ "$rules" -ge 4 ] || complain "Prometheus has $rules rules"
 
+# --- What was traced
+
+kill "$prometheus_pid" # it has the service's standard input open, too
+wait "$prometheus_pid" || true
+prometheus_pid=
+exec 3>&-
+wait "$service_pid" || complain "the service failed"
+traced=$(jq '[.traceEvents[] | select(.cat == "compute")] | length' "$scratch/trace.json")
+[ "$traced" = 85 ] || complain "$traced functions in the trace"
 verdict

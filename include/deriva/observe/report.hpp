@@ -30,7 +30,7 @@ class Report final : public Observer {
   void on_events(const EventBatch& batch) override;
 
   /// The page, of what was delivered until now: HTML with its styles, script and data. Complexity: n log n in the
-  /// functions that ran.
+  /// functions that ran, whose inputs are asked for once each.
   [[nodiscard]] std::string html() const;
   /// Writes the page. Errors: `io_error`, `disk_full`, `permission_denied`, `not_found`.
   [[nodiscard]] Result<void> write(const std::filesystem::path& file) const;

@@ -58,7 +58,7 @@ TEST_CASE("report: counts, durations and bytes are those of the events") {
   CHECK(number(data.at("cached").as_array().front()) == 0);
 }
 
-TEST_CASE("report: the critical path goes from the last function to the input that was last, and so on") {
+TEST_CASE("report: the critical path is the chain of inputs that takes longest, not the one that was last") {
   Script script;
   const std::map<Address, std::vector<Address>> graph = {
       {labelled("d"), {labelled("b"), labelled("c"), labelled("leaf")}},
@@ -71,9 +71,10 @@ TEST_CASE("report: the critical path goes from the last function to the input th
   const auto report = std::make_shared<Report>(ReportOptions{.inputs = inputs});
   script.hub.attach(report);
   script.ran(1, 1, "f/1", labelled("a"), 0, 10);
-  script.ran(3, 1, "f/1", labelled("c"), 0, 15);
   script.ran(2, 1, "f/1", labelled("b"), 10, 30);
+  script.ran(3, 1, "f/1", labelled("c"), 20, 34);
   script.ran(4, 1, "f/1", labelled("d"), 35, 40);
+  script.ran(5, 1, "f/1", labelled("e"), 36, 65);  // Of nothing, and the last one.
   script.hub.flush();
   std::vector<std::string> path;
   const boost::json::value data = data_of(*report);
