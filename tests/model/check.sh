@@ -1,8 +1,8 @@
 #!/bin/sh
-# Searches all states of the model (flight.pml): check.sh WORK_DIRECTORY [mistakes]
-# With `mistakes`, every mistake that can be built into the model must be found.
+# Searches all states of the models (flight.pml, wait.pml, linger.pml): check.sh WORK_DIRECTORY [mistakes]
+# With `mistakes`, every mistake that can be built into a model must be found.
 set -eu
-model=$(cd "$(dirname "$0")" && pwd)/flight.pml
+models=$(cd "$(dirname "$0")" && pwd)
 work=$1
 mkdir -p "$work"
 cd "$work"
@@ -13,10 +13,11 @@ fail() {
   exit 1
 }
 
-# search NAME FLAGS: leaves what the search said in NAME.log.
+# search MODEL NAME FLAGS: leaves what the search said in NAME.log.
 search() {
-  name=$1
-  shift
+  model=$models/$1.pml
+  name=$2
+  shift 2
   mkdir -p "$name"
   (
     cd "$name"
@@ -26,9 +27,10 @@ search() {
   )
 }
 
-# sound NAME FLAGS: there is no error, and the search came to its end.
+# sound MODEL NAME FLAGS: there is no error, and the search came to its end.
 sound() {
   search "$@"
+  shift
   grep -q 'errors: 0$' "$1.log" || { cat "$1.log"; fail "$1: an error was found; spin -t -p shows the way to it"; }
   if grep -qE 'Search not completed|max search depth too small|out of memory' "$1.log"; then
     fail "$1: the search did not come to its end"
@@ -36,31 +38,49 @@ sound() {
   printf '%s: %s states, no error\n' "$1" "$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$1.log")"
 }
 
-# found NAME FLAGS: the mistake is found.
+# found MODEL NAME FLAGS: the mistake is found.
 found() {
   search "$@"
+  shift
   grep -q 'errors: 1$' "$1.log" || { cat "$1.log"; fail "$1: the mistake was not found"; }
   printf '%s: found: %s\n' "$1" "$(sed -n 's/^pan:1: //p' "$1.log")"
 }
 
 case ${2:-} in
   '')
-    sound one_slot -DSLOTS=1
-    sound one_slot_shutdown -DSLOTS=1 -DPOOL=1 -DSHUTDOWN
-    sound two_slots -DPOOL=1
-    sound two_slots_shutdown -DPOOL=1 -DSHUTDOWN
+    sound flight one_slot -DSLOTS=1
+    sound flight one_slot_shutdown -DSLOTS=1 -DPOOL=1 -DSHUTDOWN
+    sound flight two_slots -DPOOL=1
+    sound flight two_slots_shutdown -DPOOL=1 -DSHUTDOWN
+    sound wait one_place -DPLACES=1 -DHASTY=1
+    sound wait two_places -DPLACES=2 -DCANCELLED=1
+    sound wait cycle -DPLACES=1 -DCYCLE -DCANCELLED=1
+    sound linger two_requests
+    sound linger stream_of_requests -DSTREAM
     ;;
   mistakes)
     optimize=-O0  # They are found soon.
-    found sleeps_through -DSLOTS=1 -DNO_NOTIFY
-    found leaves_work -DSLOTS=1 -DNO_WAKE_ON_LEAVE
-    found decides_unlocked -DSLOTS=1 -DCHECKS_BEFORE_LOCKING
-    found runs_unclaimed -DPOOL=1 -DNO_CLAIM
-    found drops_running -DPOOL=1 -DDROPS_RUNNING
-    found forgets_unwritten -DSLOTS=1 -DFORGETS_UNWRITTEN
-    found unpins_early -DPOOL=1 -DUNPINS_EARLY
-    found completes_twice -DSLOTS=1 -DCOMPLETES_TWICE
-    found shuts_down_at_once -DSLOTS=1 -DPOOL=1 -DSHUTDOWN -DNO_WAIT_AT_SHUTDOWN
+    found flight sleeps_through -DSLOTS=1 -DNO_NOTIFY
+    found flight leaves_work -DSLOTS=1 -DNO_WAKE_ON_LEAVE
+    found flight decides_unlocked -DSLOTS=1 -DCHECKS_BEFORE_LOCKING
+    found flight runs_unclaimed -DPOOL=1 -DNO_CLAIM
+    found flight drops_running -DPOOL=1 -DDROPS_RUNNING
+    found flight forgets_unwritten -DSLOTS=1 -DFORGETS_UNWRITTEN
+    found flight unpins_early -DPOOL=1 -DUNPINS_EARLY
+    found flight completes_twice -DSLOTS=1 -DCOMPLETES_TWICE
+    found flight shuts_down_at_once -DSLOTS=1 -DPOOL=1 -DSHUTDOWN -DNO_WAIT_AT_SHUTDOWN
+    found wait keeps_its_place -DKEEPS_PLACE
+    found wait hands_no_place_on -DNO_HAND_ON
+    found wait resumes_without_a_place -DRESUMES_ANYHOW
+    found wait resumes_at_the_first -DRESUMES_AT_FIRST
+    found wait forgets_the_forgotten -DFORGETS_THE_FORGOTTEN
+    found wait queues_beyond_its_end -DSTAYS_QUEUED -DHASTY=1
+    found wait misses_a_cycle -DCYCLE -DNO_CHECK
+    found linger goes_at_once -DGOES_AT_ONCE
+    found linger goes_with_any_end -DENDS_WITH_ANY
+    found linger ends_before_its_inputs -DENDS_BEFORE_ITS_INPUTS
+    found linger counts_inputs_as_new -DCOUNTS_AS_NEW
+    found linger waits_for_later_ones -DONE_PERIOD -DSTREAM
     ;;
   *) fail "what is '$2'?" ;;
 esac
