@@ -31,6 +31,7 @@ asio::awaitable<Blob> fetch(std::vector<Blob> inputs, Params params, Context& co
   // of them the timer would have to be cancelled through its executor.
   const std::stop_callback stop(context.stop_token(), [&timer] { timer.cancel(); });
   co_await timer.async_wait(asio::use_awaitable);
+  context.progress(1, 2);  // Of its work: whoever gave the request a `MaterializeOptions::progress` hears of it.
   std::cout << "fetched " << as_text(inputs[0]) << '\n';
   co_return inputs[0];
 }

@@ -7,6 +7,7 @@
 #include <deriva/compute/detail/completion.hpp>
 
 #include "compute/function_host.hpp"
+#include "compute/function_progress.hpp"
 
 namespace deriva {
 namespace {
@@ -42,6 +43,14 @@ asio::awaitable<Result<Blob>> Context::materialize(Address address) {
   if (!host_) return no_host();
   return asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<Blob>)>(InitiateDependency{host_, io_},
                                                                                   asio::use_awaitable, address);
+}
+
+void Context::progress(double fraction) noexcept {
+  if (progress_) progress_->report(fraction);
+}
+
+void Context::progress(std::uint64_t done, std::uint64_t total) noexcept {
+  if (total > 0) progress(static_cast<double>(done) / static_cast<double>(total));
 }
 
 }  // namespace deriva

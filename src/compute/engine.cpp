@@ -162,7 +162,9 @@ RequestPtr Engine::make_request(RequestId id, const Address& address, Materializ
   request->completion = std::move(completion);
   if (requests_.empty() && endings_.empty()) refused_.clear();
   request->first_refusal = refused_.size();
-  if (request->options.progress) request->reported = Clock::now();
+  if (request->options.progress) {
+    request->running = std::make_shared<RequestProgress>(id, request->options.progress_interval);
+  }
   return request;
 }
 

@@ -56,6 +56,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   /// Afterwards the engine touches neither the store nor the registry. To be called once, last.
   void shutdown();
 
+  /// A function of the request has said how far it is, and the host may be told.
+  void function_progressed(RequestId id);
+
  private:
   using Lock = std::unique_lock<std::mutex>;
   using Clock = std::chrono::steady_clock;
@@ -123,6 +126,11 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void resume_functions(Lock& lock);
   bool check_waits(Lock& lock);
   Error attribute_to(const DetachedRun& run, const Error& error);
+
+  // function_progress.cpp: functions that say how far they are
+  static std::shared_ptr<ExecutionProgress> progress_of(const FunctionRun& run);
+  void begin_progress(FunctionRun& run, const Plan::Job& job, const RequestPtr& owner);
+  static void end_progress(FunctionRun& run);
 
   // engine_deadline.cpp
   void add_deadline(const Request& request);

@@ -83,7 +83,9 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
     if (plan_.forgotten(node)) continue;
     expired.push_back(runs_.at(node));
     const ResolvedFunction& function = *expired.back()->function;
-    if (function.function.is_coroutine()) plan_.expire(node, out_of_time(plan_.address(node), function.id));
+    if (!function.function.is_coroutine()) continue;
+    end_progress(*expired.back());
+    plan_.expire(node, out_of_time(plan_.address(node), function.id));
   }
   if (expired.empty()) return;
   lock.unlock();

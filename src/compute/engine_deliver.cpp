@@ -78,6 +78,7 @@ void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result
     request->held = std::move(result);
     return;
   }
+  if (request->running) request->progress.running = request->running->sum();
   lock.unlock();
   if (request->options.progress && request->progress != request->told) {
     try {
@@ -133,11 +134,13 @@ void Engine::report_progress(Lock& lock, Worker& worker) {
 }
 
 void Engine::report_progress(Lock& lock, const RequestPtr& request) {
-  if (!request->options.progress || request->reporting || request->progress == request->told) return;
+  if (!request->options.progress || request->reporting || request->over) return;
+  request->progress.running = request->running->sum();
+  if (request->progress == request->told) return;
   const Clock::time_point now = Clock::now();
-  if (now - request->reported < request->options.progress_interval) return;
+  if (!request->running->is_due(now)) return;
   request->reporting = true;
-  request->reported = now;
+  request->running->told(now);
   request->told = request->progress;
   const Progress progress = request->progress;
   call_host(lock, request, [&] { request->options.progress(progress); });

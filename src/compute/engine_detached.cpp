@@ -24,8 +24,15 @@ void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
     run->begun = Clock::now();
     events_.function_started(run->job, run->ended > 0, run->begun);
   }
-  Scheduler::Call call{run->job.function->function, run->inputs,   run->params,  *run->job.address,
-                       run->stop.get_token(),       run->deadline, host_of(run), run->trace};
+  Scheduler::Call call{run->job.function->function,
+                       run->inputs,
+                       run->params,
+                       *run->job.address,
+                       run->stop.get_token(),
+                       run->deadline,
+                       host_of(run),
+                       run->trace,
+                       progress_of(*run)};
   scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
     self->finish_coroutine(run, std::move(result));
   });

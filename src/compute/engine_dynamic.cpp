@@ -45,6 +45,7 @@ void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job&
     run->expires = scheduler_->now() + delay + timeout;
     run->deadline = run->deadline ? std::min(*run->deadline, *run->expires) : *run->expires;
   }
+  begin_progress(*run, job, owner);
   runs_.emplace(job.node, run);
   plan_.set_stoppable(job.node);
   add_deadline(*run);
@@ -55,6 +56,7 @@ void Engine::end_run(NodeId node) {
   const auto found = runs_.find(node);
   if (found == runs_.end()) return;
   found->second->over = true;
+  end_progress(*found->second);
   remove_deadline(*found->second);
   runs_.erase(found);
 }
@@ -66,6 +68,7 @@ void Engine::stop_abandoned(Lock& lock) {
     std::vector<RequestPtr> waits;
     for (const NodeId node : plan_.take_abandoned()) {
       stopped.push_back(runs_.at(node));
+      end_progress(*stopped.back());
       for (const RequestId id : stopped.back()->waits) {
         if (plan_.drop_request(id)) waits.push_back(take_request(id));
       }

@@ -27,8 +27,9 @@ constexpr std::chrono::microseconds worth_keeping{5};
 
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
 Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
-                               const FunctionRun& run) {
-  Context context(boost::asio::any_io_executor(), *job.address, run.stop.get_token(), run.deadline, nullptr, run.trace);
+                               const FunctionRun& run, std::shared_ptr<ExecutionProgress> progress) {
+  Context context(boost::asio::any_io_executor(), *job.address, run.stop.get_token(), run.deadline, nullptr, run.trace,
+                  std::move(progress));
   return call_guarded(job.function->function, inputs, params, &context);
 }
 
@@ -272,7 +273,7 @@ void Engine::execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<
 Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                             const FunctionRun* run) const {
   Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
-                                       : call_with_context(job, params, inputs, *run);
+                                       : call_with_context(job, params, inputs, *run, progress_of(*run));
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   return result;
 }

@@ -15,6 +15,7 @@
 namespace deriva::detail {
 
 struct FunctionRun;
+class RequestProgress;
 
 /// A request that an engine works for.
 struct Request {
@@ -24,12 +25,12 @@ struct Request {
   Completion<Blob>::Ptr completion;
   std::shared_ptr<FunctionRun> waiter;  ///< The function that waits for it; null: a host's.
   Progress progress;
-  Progress told;  ///< By the last call.
+  Progress told;                             ///< By the last call.
+  std::shared_ptr<RequestProgress> running;  ///< What functions say, if the host wants to know.
   Outcome outcome;
   std::chrono::steady_clock::time_point started{};  ///< If observers were told.
   std::uint32_t depth = 0;                          ///< Recipes on the longest path of what was computed for it.
-  std::chrono::steady_clock::time_point reported{};
-  std::size_t first_refusal = 0;  ///< How many results had been refused when it began.
+  std::size_t first_refusal = 0;                    ///< How many results had been refused when it began.
   bool reporting = false;
   std::size_t callbacks = 0;         ///< Calls of the host's that are under way.
   bool over = false;                 ///< No callback begins any more;

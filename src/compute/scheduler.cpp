@@ -22,7 +22,8 @@ namespace asio = boost::asio;
 
 /// Owns what the function's coroutine refers to.
 asio::awaitable<Result<Blob>> run_coroutine(asio::any_io_executor io, Scheduler::Call call) {
-  Context context(std::move(io), call.address, std::move(call.stop), call.deadline, std::move(call.host), call.trace);
+  Context context(std::move(io), call.address, std::move(call.stop), call.deadline, std::move(call.host), call.trace,
+                  std::move(call.progress));
   std::exception_ptr thrown;
   try {
     co_return co_await call.function.call(std::move(call.inputs), std::move(call.params), context);

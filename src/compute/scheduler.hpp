@@ -16,6 +16,7 @@
 #include <deriva/core/params.hpp>
 
 #include "compute/function_host.hpp"
+#include "compute/function_progress.hpp"
 
 namespace deriva::detail {
 
@@ -60,6 +61,7 @@ class Scheduler {
     std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
     std::shared_ptr<FunctionHost> host = nullptr;
     TraceContext trace{};
+    std::shared_ptr<ExecutionProgress> progress = nullptr;
   };
   using Done = std::function<void(Result<Blob>)>;
   /// Runs a coroutine function; `done` gets what it returned, or what it threw as an `Errc::function_failed`. It is

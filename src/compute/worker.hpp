@@ -18,6 +18,7 @@
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/store/result_record.hpp>
 
+#include "compute/function_progress.hpp"
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
@@ -53,6 +54,8 @@ struct FunctionRun {
   std::vector<Held> held{};             ///< Until it may go on.
   std::vector<Error> errors{};          ///< Of what it asked for.
   TraceContext trace{};                 ///< What it passes on.
+  /// If the host wants to know; set before the function is called.
+  std::shared_ptr<RunProgress> progress{};
 };
 
 /// A coroutine or blocking function that is under way, apart from the workers.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -17,8 +18,9 @@
 namespace deriva {
 
 namespace detail {
+class ExecutionProgress;
 class FunctionHost;
-}
+}  // namespace detail
 
 /// What a function knows of its execution. Lives until the function ends.
 /// Thread safety: all members, from any thread.
@@ -29,13 +31,14 @@ class Context {
   /// Without a `host`, which executors pass, there is nobody to `materialize` for the function.
   Context(boost::asio::any_io_executor io, const Address& address, std::stop_token stop,
           std::optional<TimePoint> deadline = std::nullopt, std::shared_ptr<detail::FunctionHost> host = nullptr,
-          const TraceContext& trace = {}) noexcept
+          const TraceContext& trace = {}, std::shared_ptr<detail::ExecutionProgress> progress = nullptr) noexcept
       : io_(std::move(io)),
         address_(address),
         stop_(std::move(stop)),
         deadline_(deadline),
         host_(std::move(host)),
-        trace_(trace) {}
+        trace_(trace),
+        progress_(std::move(progress)) {}
 
   /// The I/O executor that a coroutine function runs on: for timers, sockets and further coroutines. Of a plain
   /// function: empty.
@@ -61,6 +64,18 @@ class Context {
   /// functions that wait in the same way; `cancelled`; `invalid_argument` without a host. A function that returns one
   /// of these errors, or throws it as an `Exception`, fails with that error instead of a `function_failed` of its own.
   [[nodiscard]] boost::asio::awaitable<Result<Blob>> materialize(Address address);
+
+  /// Says how much of its work the function has done, in [0, 1], for `MaterializeOptions::progress` of the request that
+  /// runs it, which may be called before this returns. What is more than 1 counts as 1; what is less than was said
+  /// before, or is not a number, changes nothing. When it is verified, each execution says its own part of the whole.
+  /// Nobody learns what a function says that nobody waits for any more.
+  /// Complexity: some nanoseconds if the host does not ask, or less than 1/65,536 was done since the last call; else
+  /// the clock is read.
+  /// Requires: called by the function, before it ends.
+  void progress(double fraction) noexcept;
+  /// The same for `done` of `total` units. 0 of them changes nothing.
+  void progress(std::uint64_t done, std::uint64_t total) noexcept;
+
   /// What it passes on to those whom it calls, as `to_traceparent` writes it. Names no trace if neither an observer is
   /// attached nor the request has one.
   [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
@@ -72,6 +87,7 @@ class Context {
   std::optional<TimePoint> deadline_;
   std::shared_ptr<detail::FunctionHost> host_;
   TraceContext trace_;
+  std::shared_ptr<detail::ExecutionProgress> progress_;
 };
 
 }  // namespace deriva

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,15 @@ struct Progress {
   std::uint64_t computed = 0;  ///< Of these: done.
   std::uint64_t cut_off = 0;   ///< Of these: done without running (`ExecutorOptions::early_cutoff`).
   std::uint64_t reused = 0;    ///< Values that were stored already, leaves included, and so bounded the exploration.
+  /// What functions under way say they have done (`Context::progress`), added up, in functions. Goes back when one of
+  /// them fails or is given up.
+  double running = 0;
+
+  /// How much of what is planned by now is done, in [0, 1].
+  [[nodiscard]] double fraction() const noexcept {
+    if (planned == 0) return 0;
+    return std::min(1.0, (static_cast<double>(computed + cut_off) + running) / static_cast<double>(planned));
+  }
 
   friend bool operator==(const Progress&, const Progress&) = default;
 };
@@ -104,8 +114,9 @@ struct MaterializeOptions {
   /// Completes when the value, and every value below it that was computed, is stored with the store's durability.
   bool durable = false;
 
-  /// Called on worker threads, by one at a time, not more often than `progress_interval` except for the last time,
-  /// which tells how far the request came; must be quick. An exception from it is swallowed.
+  /// Called on worker threads and by functions that say how far they are, by one at a time, not more often than
+  /// `progress_interval` except for the last time, which tells how far the request came; must be quick. An exception
+  /// from it is swallowed.
   std::function<void(const Progress&)> progress;
   std::chrono::milliseconds progress_interval{100};
 
