@@ -69,22 +69,24 @@ void Plan::admit_anyway() noexcept {
   memory_.is_full = false;
 }
 
-/// Whether a ready node may run: there is memory for what it brings in. If nothing else will make some, what its value
-/// takes is not guessed: it is checked when it is there.
+/// Whether a ready node may run: there is memory for what it brings in. If nothing else will make some, it runs unless
+/// its own inputs are too much; what its value takes is not guessed: it is checked when it is there.
 Plan::Admission Plan::admit_memory(NodeId node) {
   const Node& n = nodes_[node];
   const auto expected = MemoryBudget::bytes_of(expected_bytes(n.work.function));
+  std::uint64_t held = 0;
   std::uint64_t missing = 0;
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const Node& below = nodes_[edges_[n.work.first_edge + i].input];
-    if (!below.has_value) missing += MemoryBudget::bytes_of(stored_bytes(below));
+    (below.has_value ? held : missing) +=
+        MemoryBudget::bytes_of(below.has_value ? below.value.size() : stored_bytes(below));
   }
   if (memory_.used + missing + expected <= memory_.limit) return Admission::admitted;
   if (!std::exchange(memory_.is_forced, false)) {
     memory_.is_full = true;
     return Admission::deferred;
   }
-  return memory_.used + missing <= memory_.limit ? Admission::admitted : Admission::refused;
+  return held + missing <= memory_.limit ? Admission::admitted : Admission::refused;
 }
 
 /// Counts what the job brings in, and what it took from its inputs. Requires: it is the last one of the batch.

@@ -61,7 +61,7 @@ class ReadyQueue {
   }
 
   [[nodiscard]] bool empty() const noexcept { return (used_[0] | used_[1] | used_[2] | used_[3]) == 0; }
-  /// `turned`: the shortest way first, if all are pushed like that.
+  /// `turned`: the shortest way first, and of equal ones what came last, if all are pushed like that.
   void push(Slab<PlanNode>& nodes, std::uint32_t node, bool turned = false) noexcept {
     const std::uint32_t longest = level_of(nodes[node].work.path);
     const std::uint32_t level = turned ? levels - 1 - longest : longest;
@@ -69,7 +69,7 @@ class ReadyQueue {
     const std::uint64_t bit = std::uint64_t{1} << (level % 64);
     if ((word & bit) == 0) queues_[level] = {};
     word |= bit;
-    queues_[level].push(nodes, node);
+    turned ? queues_[level].push_front(nodes, node) : queues_[level].push(nodes, node);
   }
   /// Requires: not empty.
   std::uint32_t pop(Slab<PlanNode>& nodes) noexcept {
