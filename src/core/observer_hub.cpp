@@ -115,11 +115,12 @@ ObserverHub::~ObserverHub() {
 ObserverHub::Slot ObserverHub::begin(std::uint32_t kind) noexcept {
   const std::uint64_t wanted = wanted_.load(std::memory_order_acquire);
   try {
-    EventRing& ring = impl_->ring();
-    Slot slot{nullptr, &ring, ring.thread(), false};
-    if ((wanted & kind) != 0) slot.event = ring.next();
+    EventRing* ring = detail::ThreadRings::last(impl_.get());
+    if (ring == nullptr) ring = &impl_->ring();
+    Slot slot{nullptr, ring, ring->thread(), false};
+    if ((wanted & kind) != 0) slot.event = ring->next();
     slot.waits = slot.event != nullptr;
-    if (!slot.waits && (wanted >> inline_shift & kind) != 0) slot.event = ring.spare();
+    if (!slot.waits && (wanted >> inline_shift & kind) != 0) slot.event = ring->spare();
     return slot;
   } catch (const std::exception&) {  // No memory for a ring.
     impl_->lost.fetch_add(1, std::memory_order_relaxed);

@@ -12,9 +12,12 @@ namespace deriva::detail {
 /// The rings of the calling thread, one for each hub that it emits to.
 class ThreadRings {
  public:
+  /// The same as `of` if it was the last one; else null.
+  [[nodiscard]] static EventRing* last(const void* owner) noexcept {
+    return last_ != nullptr && last_->owner() == owner ? last_ : nullptr;
+  }
   /// Null: the owner has none.
   [[nodiscard]] static EventRing* of(const void* owner) {
-    if (last_ != nullptr && last_->owner() == owner) return last_;
     for (const std::shared_ptr<EventRing>& ring : mine_.all) {
       if (ring->owner() == owner) return last_ = ring.get();
     }

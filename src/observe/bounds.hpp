@@ -8,7 +8,7 @@
 namespace deriva::detail {
 
 /// The upper bounds of a histogram's buckets, ascending, in the unit that is counted: nanoseconds, bytes, recipes. All
-/// histograms have as many. Finds a bucket without a search: [observe.metrics.event] 3 ns instead of 10.
+/// histograms have as many. Finds a bucket without a search, [observe.metrics.event].
 class Bounds {
  public:
   static constexpr std::size_t count = 16;
