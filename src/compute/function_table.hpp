@@ -44,8 +44,8 @@ class FunctionTable {
     const auto number = static_cast<std::uint32_t>(found_.size());
     const event::NameId name = hub_ == nullptr ? event::NameId::none : name_in_events(*hub_, id);
     const FunctionOptions& options = function.options();
-    const bool is_simple = !function.is_coroutine() && !function.takes_context() && !options.blocking &&
-                           options.timeout.count() == 0;
+    const bool is_simple =
+        !function.is_coroutine() && !function.takes_context() && !options.blocking && options.timeout.count() == 0;
     return &found_.emplace(id, ResolvedFunction{id, std::move(function), number, name, is_simple}).first->second;
   }
 

@@ -70,8 +70,7 @@ StoreReader::Answer StoreReader::look_up(Id id, std::vector<Id>& inputs) {
   return answer;
 }
 
-void StoreReader::describe(Id id, const OpenBlock& block, std::uint32_t slot, Answer& answer,
-                           std::vector<Id>& inputs) {
+void StoreReader::describe(Id id, const OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs) {
   const RecipePayload payload =
       split_payload(block.payloads ? graph_.payload(*block.payloads, block.number, slot) : BytesView());
   graph::EncodedList list = block.lists.list(slot);
