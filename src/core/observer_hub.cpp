@@ -87,7 +87,7 @@ struct ObserverHub::Impl {
   bool running = false;  ///< The delivery thread will look at `observers` again.
   std::atomic<bool> hurry{false};
   std::thread worker;
-  std::vector<Event> events;  ///< The delivery thread's: of one round; kept for its memory.
+  std::vector<Event> events;  ///< The delivery thread's: fetched and not delivered.
 
   std::atomic<std::uint64_t> hosts{0};
   const std::array<std::uint8_t, 16> trace_seed = random_bytes();  ///< Tells the traces of two hubs apart.
@@ -248,6 +248,7 @@ void ObserverHub::Impl::start(Lock& lock) {
   for (const std::shared_ptr<EventRing>& ring : rings) {
     if (ring) ring->clear();  // From before: of no interest to a new observer.
   }
+  events.clear();
   told_dropped = total_dropped();
   worker = std::thread([this] { run(); });
   running = true;
@@ -267,7 +268,9 @@ void ObserverHub::Impl::run() {
   round_over.notify_all();
 }
 
-/// One round: what is in the rings now goes to those who are attached now.
+/// One round: what is in the rings now goes to those who are attached now. The rings are fetched one after the other,
+/// so that of something that happens meanwhile its consequence may be found and not its cause: it waits for the next
+/// round.
 void ObserverHub::Impl::deliver(Lock& lock) {
   ++rounds_started;
   std::vector<std::shared_ptr<EventRing>> from = rings;
@@ -276,7 +279,7 @@ void ObserverHub::Impl::deliver(Lock& lock) {
   const std::uint64_t newly_dropped = dropped - std::exchange(told_dropped, dropped);
   lock.unlock();
 
-  events.clear();
+  const event::Time begun = event::Clock::now();
   for (const std::shared_ptr<EventRing>& ring : from) {
     if (ring) ring->drain(events);
   }
@@ -285,12 +288,14 @@ void ObserverHub::Impl::deliver(Lock& lock) {
   if (!std::is_sorted(events.begin(), events.end(), is_earlier)) {
     std::stable_sort(events.begin(), events.end(), is_earlier);
   }
-  const EventBatch batch{events, hub, newly_dropped};
+  const auto later = std::ranges::upper_bound(events, begun, {}, &Event::time);
+  const EventBatch batch{{events.begin(), later}, hub, newly_dropped};
   lock.lock();
-  if (!events.empty() || newly_dropped > 0) {
+  if (!batch.events.empty() || newly_dropped > 0) {
     for (const Attached& attached : to) give(attached, batch, lock);
   }
-  if (!to.empty()) delivered += events.size();
+  if (!to.empty()) delivered += batch.events.size();
+  events.erase(events.begin(), later);
   retire_rings();
   rounds_over = rounds_started;
   round_over.notify_all();

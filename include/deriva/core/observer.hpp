@@ -12,9 +12,11 @@ class ObserverHub;
 
 /// Events on their way to an observer.
 struct EventBatch {
-  std::span<const Event> events;  ///< Ascending in time within a batch; of one thread ascending over all batches.
-  const ObserverHub& hub;         ///< Knows the names.
-  std::uint64_t dropped = 0;      ///< How many were lost since the previous batch, because a ring was full.
+  /// Ascending in time within a batch; of one thread ascending over all batches. What happened because of something
+  /// that another thread had told comes after that.
+  std::span<const Event> events;
+  const ObserverHub& hub;     ///< Knows the names.
+  std::uint64_t dropped = 0;  ///< How many were lost since the previous batch, because a ring was full.
 };
 
 /// Receives events later, on the one thread of the hub that delivers to all observers.

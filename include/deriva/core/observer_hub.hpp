@@ -84,7 +84,7 @@ class ObserverHub {
     if (wants<BodyOf<What>>()) [[unlikely]]
       publish(event::Clock::now(), what);
   }
-  /// The same for something that happened at a time that is known.
+  /// The same for something that happened at a time that is known. What is in the future is not delivered before.
   template <class What>
   void emit_at(event::Time time, const What& what) noexcept {
     if (wants<BodyOf<What>>()) [[unlikely]]

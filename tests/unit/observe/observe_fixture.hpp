@@ -44,7 +44,7 @@ class Script {
   }
 
   ObserverHub hub;
-  const event::Time start = event::Clock::now();
+  const event::Time start = event::Clock::now() - std::chrono::hours(1);
 };
 
 }  // namespace deriva::test
