@@ -53,7 +53,7 @@ std::optional<Result<Blob>> Engine::look(const Address& address, RequestId reque
   const Clock::time_point started = events_.now();
   Result<std::optional<Blob>> stored = store_.value(address);
   if (!stored) return Result<Blob>(std::move(stored).error());
-  if (events_.on()) events_.looked_up(event::Tier::store, request, started, address, *stored);
+  if (events_.on()) events_.looked_up(event::Tier::store, request, started, address, *stored ? &**stored : nullptr);
   if (!*stored) return std::nullopt;
   cache_.put(address, **stored);
   return Result<Blob>(std::move(**stored));
@@ -63,7 +63,7 @@ std::optional<Blob> Engine::look_in_cache(const Address& address, RequestId requ
   if (!events_.on()) return cache_.get(address);
   const Clock::time_point started = events_.now();
   std::optional<Blob> cached = cache_.get(address);
-  events_.looked_up(event::Tier::memory, request, started, address, cached);
+  events_.looked_up(event::Tier::memory, request, started, address, cached ? &*cached : nullptr);
   return cached;
 }
 

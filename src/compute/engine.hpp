@@ -88,6 +88,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::vector<ComputedResult> results;
     std::vector<NodeId> nodes;
     std::vector<Comparison> comparisons;
+    std::vector<EngineEvents::Unstored> flights;  ///< Of the results, if observers are told.
     std::size_t bytes = 0;
 
     bool empty() const noexcept { return results.empty() && comparisons.empty(); }

@@ -135,7 +135,7 @@ void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worke
   }
   plan_.release(job);
   events_.cut_off(job, ran.extra->known->recipe);
-  events_.flight_finished(job, *ran.result);
+  events_.flight_finished(job, *ran.result, options_.store_results);
   keep_result(job, **ran.result, ran.compute_time, false, {});
   if (options_.store_results) digests_.emplace(job.node, ran.extra->known->record.digest);
   plan_.complete(job.node, **std::move(ran.result));

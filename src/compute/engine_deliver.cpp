@@ -17,8 +17,10 @@ void Engine::deliver(Lock& lock) {
   }
   for (Delivery& delivery : deliveries) {
     if (!delivery.result) {
+      const FunctionRun* const waiter = delivery.request->waiter.get();
+      const RequestId id = waiter == nullptr ? delivery.request->id : waiter->request;
       lock.unlock();
-      delivery.result = stored_value(delivery.request->target, delivery.request->id);
+      delivery.result = stored_value(delivery.request->target, id);
       lock.lock();
     }
     conclude(lock, delivery.request, *std::move(delivery.result));

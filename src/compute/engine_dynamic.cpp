@@ -37,6 +37,7 @@ void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job&
                        std::chrono::nanoseconds delay) {
   run->over = false;
   run->node = job.node;
+  run->request = job.owner;
   run->function = job.function;
   run->trace = events_.trace_of(job, owner);
   if (owner) run->deadline = owner->options.deadline;
@@ -87,10 +88,10 @@ void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, c
                         Completion<Blob>::Ptr completion) {
   if (!come_inside()) return finish<Blob>(std::move(completion), not_wanted());
   Looked looked;
-  if (std::optional<Blob> cached = look_in_cache(address, id)) {
+  if (std::optional<Blob> cached = look_in_cache(address, run->request)) {
     looked.known = std::move(*cached);
   } else {
-    looked = look_in_store(address, id);
+    looked = look_in_store(address, run->request);
   }
   Lock lock(mutex_);
   if (std::find(run->discovered.begin(), run->discovered.end(), address) == run->discovered.end()) {

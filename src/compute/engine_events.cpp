@@ -84,8 +84,8 @@ void EngineEvents::plans_made() {
 // --- Looking up
 
 void EngineEvents::looked_up(event::Tier tier, RequestId request, Time started, const Address& address,
-                             const std::optional<Blob>& found) const {
-  if (found) {
+                             const Blob* found) const {
+  if (found != nullptr) {
     hit(tier, request, started, address, found->size());
   } else {
     miss(tier, request, started, address);
@@ -128,11 +128,11 @@ void EngineEvents::flight_joined(RequestId request, NodeId node, const Address& 
   hub_->emit([&] { return event::FlightJoined{flight, number_of(request), address}; });
 }
 
-void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result) {
+void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result, bool to_store) {
   flights_[job.node] = 0;
   hub_->emit_at(settled_, [&] {
-    return event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started, *job.address,
-                                 ending_of(result)};
+    return event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started,
+                                 *job.address,      ending_of(result),    to_store};
   });
 }
 
@@ -192,6 +192,14 @@ void EngineEvents::results_stored(RequestId request, Time started, std::uint64_t
   if (started == Time() || results == 0) return;
   hub_->emit(event::ResultsStored{number_of(request), started, results, bytes,
                                   stored ? event::Ending::succeeded : event::Ending::failed});
+}
+
+void EngineEvents::flight_stored(const Unstored& flight, Time started, bool stored) const {
+  hub_->emit([&] {
+    return event::FlightStored{flight.flight, number_of(flight.request),
+                               started,       flight.address,
+                               flight.bytes,  stored ? event::Ending::succeeded : event::Ending::failed};
+  });
 }
 
 }  // namespace deriva::detail

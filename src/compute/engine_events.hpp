@@ -54,8 +54,7 @@ class EngineEvents {
 
   // --- Looking up
 
-  void looked_up(event::Tier tier, RequestId request, Time started, const Address& address,
-                 const std::optional<Blob>& found) const;
+  void looked_up(event::Tier tier, RequestId request, Time started, const Address& address, const Blob* found) const;
   void hit(event::Tier tier, RequestId request, Time started, const Address& address, std::uint64_t bytes) const;
   void miss(event::Tier tier, RequestId request, Time started, const Address& address) const;
   /// A miss in the store, found out at that time.
@@ -71,9 +70,9 @@ class EngineEvents {
   void explain(Plan::Job& job, const Address& previous, const FunctionId* previous_function, std::size_t input) const;
   /// Under the mutex: what ends from here on ends now.
   void take_time() { settled_ = now(); }
-  /// Under the mutex. Requires: the node is not gone yet.
-  void flight_finished(const Plan::Job& job, const Result<Blob>& result) {
-    if (job.flight.number != 0) end_flight(job, result);
+  /// Under the mutex. Requires: the node is not gone yet. `to_store`: a value will be written.
+  void flight_finished(const Plan::Job& job, const Result<Blob>& result, bool to_store = false) {
+    if (job.flight.number != 0) end_flight(job, result, to_store && result);
   }
 
   // --- Functions
@@ -92,12 +91,31 @@ class EngineEvents {
   /// A batch of results was written, or was not; `request` waits for it, unless it is 0.
   void results_stored(RequestId request, Time started, std::uint64_t results, std::uint64_t bytes, bool stored) const;
 
+  /// A flight whose result is to be written.
+  struct Unstored {
+    event::FlightNumber flight;
+    RequestId request;
+    Address address;
+    std::uint64_t bytes;
+  };
+  /// Under the mutex: notes a flight that is told of once it is written.
+  void to_store(std::vector<Unstored>& flights, const Plan::Job& job, const Blob& value) const {
+    if (job.flight.number == 0 || !hub_->wants<event::FlightStored>()) return;
+    flights.push_back({job.flight.number, job.owner, *job.address, value.size()});
+  }
+  /// They were written, or were not; all but those that `refused` has.
+  template <class Refused>
+  void flights_stored(std::span<const Unstored> flights, Time started, bool stored, const Refused& refused) const {
+    for (const Unstored& flight : flights) flight_stored(flight, started, stored && !refused(flight.address));
+  }
+
  private:
   [[nodiscard]] event::RequestNumber number_of(RequestId request) const noexcept {
     return request == 0 ? 0 : numbers_ + request;
   }
   [[nodiscard]] event::FlightNumber& flight_of(NodeId node);
-  void end_flight(const Plan::Job& job, const Result<Blob>& result);
+  void end_flight(const Plan::Job& job, const Result<Blob>& result, bool to_store);
+  void flight_stored(const Unstored& flight, Time started, bool stored) const;
 
   const std::shared_ptr<ObserverHub> hub_;
   const std::uint64_t numbers_;  ///< The hub's requests and flights that are ours are numbered from here.

@@ -122,7 +122,8 @@ void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion&
   found.params = answer.params;
   found.function = function_of(worker, reader, answer.function);
   if (options_.store_results || forced || cache_.empty()) return;
-  if (std::optional<Blob> value = look_in_cache(reader.address(expansion.id), 0)) {
+  found.looked_in_cache = true;
+  if (std::optional<Blob> value = cache_.get(reader.address(expansion.id))) {
     found.has_value = true;
     worker.values.push_back(*std::move(value));
   }
@@ -168,6 +169,10 @@ void Engine::answer(Worker& worker, StoreReader& reader, std::size_t index) {
   if (found.known == Worker::Known::nothing) {
     return plan_.fail(
         node, Error(Errc::not_found, "no leaf and no recipe has this address").with_address(plan_.address(node)));
+  }
+  if (found.looked_in_cache && events_.on()) {
+    const Blob* const value = found.has_value ? &worker.values.front() : nullptr;
+    events_.looked_up(event::Tier::memory, plan_.owner(node), worker.now, plan_.address(node), value);
   }
   const RequestPtr& owner = owner_of(worker, plan_.owner(node));
   if (found.known == Worker::Known::stored || found.has_value) {

@@ -370,7 +370,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
                  .with_address(*job.address)
                  .with_function(job.function->id);
   }
-  events_.flight_finished(job, result);
+  events_.flight_finished(job, result, options_.store_results);
   if (verification != nullptr) events_.verified(job, verification->comparisons());
   if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {

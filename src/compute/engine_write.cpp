@@ -45,6 +45,7 @@ void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::n
       {*job.address, value, compute_time, now, {.by_inputs = by_inputs, .discovered = std::move(discovered)}});
   unwritten_.nodes.push_back(job.node);
   unwritten_.bytes += value.size();
+  events_.to_store(unwritten_.flights, job, value);
 }
 
 void Engine::keep_comparisons(std::vector<Comparison>& comparisons) {
@@ -67,6 +68,9 @@ bool Engine::write_results(Lock& lock) {
   const Clock::time_point started = events_.now();
   const Result<void> put = put_results(refused);
   events_.results_stored(waiting, started, being_written_.results.size(), being_written_.bytes, put.has_value());
+  events_.flights_stored(being_written_.flights, started, put.has_value(), [&](const Address& address) {
+    return std::ranges::find(refused, address, &Refused::address) != refused.end();
+  });
   if (put) {
     for (const ComputedResult& result : being_written_.results) cache_.put(result.address, result.value);
   }
@@ -136,6 +140,7 @@ void Engine::end_batch(Lock& lock, const Result<void>& put) {
   being_written_.results.clear();
   being_written_.nodes.clear();
   being_written_.comparisons.clear();
+  being_written_.flights.clear();
   being_written_.bytes = 0;
   if (blocked_ > 0) changed_.notify_all();
   if (!endings_.empty() || !flush_waiters_.empty()) tell_written(lock, put);

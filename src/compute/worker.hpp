@@ -44,6 +44,7 @@ struct FunctionRun {
   };
 
   NodeId node = none;
+  RequestId request = 0;  ///< That brought it in.
   const ResolvedFunction* function = nullptr;
   bool over = false;
   std::stop_source stop{};
@@ -86,6 +87,7 @@ struct Worker {
     Known known = Known::nothing;
     RunReason reason = RunReason::never_computed;
     bool has_value = false;  ///< In memory: the next of `values`. If it is an error: the next of `errors`.
+    bool looked_in_cache = false;
     float cost = 0;
     std::uint64_t value_bytes = 0;  ///< Of what is stored.
     ResolvedFunction* function = nullptr;

@@ -39,6 +39,12 @@ class Collector {
     since(e.started);
     name("ending", e.ending);
   }
+  void operator()(const event::FlightStored& e) {
+    flight(e.flight, e.request, e.address);
+    since(e.started);
+    number("bytes", e.bytes);
+    name("ending", e.ending);
+  }
   void operator()(const event::FunctionStarted& e) {
     flight(e.flight, e.request, e.address);
     written("function", e.function);

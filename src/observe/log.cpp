@@ -16,7 +16,7 @@ namespace {
 
 constexpr EventSet worth_reading =
     EventSet::all_but<event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted,
-                      event::FlightStarted, event::FlightFinished, event::FunctionStarted>();
+                      event::FlightStarted, event::FlightFinished, event::FlightStored, event::FunctionStarted>();
 
 /// "2026-01-31T12:00:00.123456Z"
 std::string time_text(std::int64_t unix_nanoseconds) {

@@ -154,8 +154,8 @@ std::shared_ptr<Metrics> Metrics::attach(ObserverHub& hub, MetricsSources source
 }
 
 EventSet Metrics::wanted() const noexcept {
-  return EventSet::all_but<event::PlanMade, event::FlightFinished, event::FunctionStarted, event::DagRemoved,
-                           event::ObserverFailed>();
+  return EventSet::all_but<event::PlanMade, event::FlightFinished, event::FlightStored, event::FunctionStarted,
+                           event::DagRemoved, event::ObserverFailed>();
 }
 
 void Metrics::on_event(const Event& event) noexcept {

@@ -115,8 +115,8 @@ EventSet OtlpExporter::wanted() const noexcept { return SpanBuilder::wanted(); }
 void OtlpExporter::on_events(const EventBatch& batch) {
   std::vector<std::string> spans;
   for (const Event& event : batch.events) {
-    if (const std::optional<Span> span = impl_->builder.feed(event, batch.hub)) {
-      spans.push_back(span_json(*span, impl_->clock, batch.hub));
+    for (const Span& span : impl_->builder.feed(event, batch.hub)) {
+      spans.push_back(span_json(span, impl_->clock, batch.hub));
     }
   }
   const std::lock_guard lock(impl_->mutex);

@@ -98,6 +98,16 @@ struct FlightFinished {
   Time started;
   Address address;
   Ending ending;
+  bool to_store = false;  ///< `FlightStored` will tell what became of its result.
+};
+/// The result of a flight that has ended was written, in one transaction with others: see `ResultsStored`.
+struct FlightStored {
+  FlightNumber flight;
+  RequestNumber request;
+  Time started;
+  Address address;
+  std::uint64_t bytes;  ///< Of the value.
+  Ending ending;
 };
 
 /// Once for each execution: a function that is verified has several in one flight.
@@ -229,12 +239,13 @@ struct ObserverFailed {
 
 /// One thing that happened. Trivially copyable.
 struct Event {
-  using Body = std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
-                            event::FlightJoined, event::FlightFinished, event::FunctionStarted, event::FunctionFinished,
-                            event::CutOff, event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted,
-                            event::CacheRemoved, event::DagInserted, event::DagRemoved, event::ResultsStored,
-                            event::Committed, event::MapGrown, event::ReaderExpired, event::Verified, event::RpcStarted,
-                            event::RpcFinished, event::ObserverFailed>;
+  using Body =
+      std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
+                   event::FlightJoined, event::FlightFinished, event::FlightStored, event::FunctionStarted,
+                   event::FunctionFinished, event::CutOff, event::CacheHit, event::CacheMiss, event::CacheInserted,
+                   event::CacheEvicted, event::CacheRemoved, event::DagInserted, event::DagRemoved,
+                   event::ResultsStored, event::Committed, event::MapGrown, event::ReaderExpired, event::Verified,
+                   event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
 
   event::Time time;
   std::uint32_t thread = 0;  ///< Number of the thread that emitted it: unique among the live threads of its hub.
@@ -248,7 +259,8 @@ struct Event {
 };
 static_assert(std::is_trivially_copyable_v<Event>);
 
-/// The context that a function passes on when it calls others: of its compute span. `request` is of the request that
+/// The context that a function passes on when it calls others: of its compute span, of the first one if it is executed
+/// several times. `request` is of the request that
 /// started the flight.
 [[nodiscard]] TraceContext compute_context(const TraceContext& request, event::FlightNumber flight) noexcept;
 

@@ -12,8 +12,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
-#include <deriva/observe/span.hpp>
-
 #include "events_fixture.hpp"
 
 namespace deriva {
@@ -219,34 +217,6 @@ TEMPLATE_TEST_CASE("events: the longest path of what was computed is told", "", 
   // What is stored does not count.
   REQUIRE(on.executor.materialize(f.recipe("concat", {middle, chain})).has_value());
   CHECK(f.take_all<event::RequestFinished>().at(0).depth == 31);
-}
-
-TEST_CASE("events: the trace of the caller reaches the function and is that of its span") {
-  ObservedFixture f;
-  TraceContext seen;
-  f.add_async("calls", [&](std::vector<Blob>, Params, Context& context) -> boost::asio::awaitable<Result<Blob>> {
-    seen = context.trace();
-    co_return Blob::copy_of("x");
-  });
-  MaterializeOptions options;
-  options.trace = *TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-  OnPool<2> on(f, f.observed());
-  REQUIRE(on.executor.materialize(f.recipe("calls", {}), options).has_value());
-  SpanBuilder builder;
-  std::map<SpanKind, Span> spans;
-  for (const Event& event : f.take()) {
-    if (const auto span = builder.feed(event, *f.hub)) spans.insert({span->kind, *span});
-  }
-  CHECK(seen == spans.at(SpanKind::compute).context);
-  CHECK(seen.trace_id == options.trace.trace_id);
-  CHECK(spans.at(SpanKind::compute).parent == spans.at(SpanKind::materialize).context);
-  CHECK(spans.at(SpanKind::materialize).parent == spans.at(SpanKind::request).context);
-  CHECK(spans.at(SpanKind::request).parent == options.trace);
-
-  // Nobody listens: the caller's own.
-  f.hub->detach(f.id);
-  REQUIRE(on.executor.materialize(f.numbered("calls", 2), options).has_value());
-  CHECK(seen == options.trace);
 }
 
 TEST_CASE("events: nothing is told of what began before anybody listened") {

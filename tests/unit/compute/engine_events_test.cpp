@@ -28,13 +28,15 @@ TEST_CASE("events: a computation on one thread is told step by step") {
   const std::vector<Event> events = f.take();
   // clang-format off
   const Strings expected = {
-      "request_started", "cache_miss",                                               // It is not in memory.
-      "cache_miss", "cache_miss", "plan_made",                                       // Two recipes have no value.
-      "flight_started", "cache_miss", "cache_hit", "cache_inserted",                 // The leaf is in the store alone.
+      "request_started", "cache_miss",                                // It is not in memory.
+      "cache_miss", "cache_miss", "plan_made",                        // Two recipes have no value.
+      "flight_started",
+      "cache_miss", "cache_hit", "cache_inserted",                    // The leaf is in the store alone.
       "function_started", "function_finished", "flight_finished",
-      "flight_started", "function_started", "function_finished", "flight_finished",  // It has the leaf by now.
-      "cache_inserted",                                                              // What was asked for.
-      "committed", "results_stored", "cache_inserted", "request_finished"};
+      "flight_started",                                               // It has the leaf by now.
+      "function_started", "function_finished", "flight_finished",
+      "cache_inserted",                                               // What was asked for.
+      "committed", "results_stored", "flight_stored", "flight_stored", "cache_inserted", "request_finished"};
   // clang-format on
   CHECK(names_of(events) == expected);
 }

@@ -102,7 +102,7 @@ TEST_CASE("otlp: many spans are sent in batches, and each once") {
       std::make_shared<OtlpExporter>(OtlpOptions{.port = collector.server.port(), .batch_spans = 100});
   script.hub.attach(exporter);
   for (int i = 0; i < 1'000; ++i) {
-    script.at(i, event::CacheHit{1, script.time(i), labelled("a"), 5, event::Tier::memory});
+    script.at(i, event::FlightFinished{event::FlightNumber(i), 1, script.time(i), labelled("a"), {}});
   }
   script.hub.flush();
   exporter->flush();
@@ -148,7 +148,7 @@ TEST_CASE("otlp: a collector that does not answer holds up nobody; spans beyond 
   script.hub.attach(exporter);
   const auto spans = [&](int count) {
     for (int i = 0; i < count; ++i) {
-      script.at(i, event::CacheHit{1, script.time(i), labelled("a"), 5, event::Tier::memory});
+      script.at(i, event::FlightFinished{event::FlightNumber(i), 1, script.time(i), labelled("a"), {}});
     }
     script.hub.flush();  // Returns while the collector does not.
   };
