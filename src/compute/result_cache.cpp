@@ -105,7 +105,9 @@ void ResultCache::put(const Address& address, Blob value, std::chrono::nanosecon
   const std::size_t bytes = entry->bytes();
   CacheShard::Removed replaced = shard.insert(std::move(entry), room);
   if (hub_ != nullptr && replaced.get() != added) {
-    hub_->emit(event::CacheInserted{address, bytes, replaced ? replaced->bytes() : 0, replaced != nullptr});
+    hub_->emit([&] {
+      return event::CacheInserted{address, bytes, replaced ? replaced->bytes() : 0, replaced != nullptr};
+    });
   }
   discard(std::move(replaced));
 }
@@ -161,7 +163,9 @@ bool ResultCache::discard(CacheShard::Removed removed) {
 
 /// It makes room for others.
 bool ResultCache::evict(CacheShard::Removed removed) {
-  if (hub_ != nullptr && removed != nullptr) hub_->emit(event::CacheEvicted{removed->address, removed->bytes()});
+  if (hub_ != nullptr && removed != nullptr) {
+    hub_->emit([&] { return event::CacheEvicted{removed->address, removed->bytes()}; });
+  }
   return discard(std::move(removed));
 }
 
