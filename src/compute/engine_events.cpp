@@ -116,6 +116,7 @@ event::FlightNumber& EngineEvents::flight_of(NodeId node) {
 
 void EngineEvents::begin_flights(std::span<Plan::Job> jobs) {
   const Time now = event::Clock::now();
+  hub_->emit_at(now, event::BatchStarted{jobs.size()});
   for (Plan::Job& job : jobs) {
     job.flight.number = flight_of(job.node);
     job.flight.started = now;

@@ -60,11 +60,11 @@ TraceContext compute_context(const TraceContext& request, event::FlightNumber fl
 
 std::string_view name_of(const Event::Body& body) noexcept {
   static constexpr std::array<std::string_view, std::variant_size_v<Event::Body>> names = {
-      "request_started", "plan_made",     "request_finished", "flight_started",    "flight_joined",
-      "flight_finished", "flight_stored", "function_started", "function_finished", "cut_off",
-      "cache_hit",       "cache_miss",    "cache_inserted",   "cache_evicted",     "cache_removed",
-      "dag_inserted",    "dag_removed",   "results_stored",   "committed",         "map_grown",
-      "reader_expired",  "verified",      "rpc_started",      "rpc_finished",      "observer_failed"};
+      "request_started", "plan_made",      "request_finished", "flight_started",    "batch_started", "flight_joined",
+      "flight_finished", "flight_stored",  "function_started", "function_finished", "cut_off",       "cache_hit",
+      "cache_miss",      "cache_inserted", "cache_evicted",    "cache_removed",     "dag_inserted",  "dag_removed",
+      "results_stored",  "committed",      "map_grown",        "reader_expired",    "verified",      "rpc_started",
+      "rpc_finished",    "observer_failed"};
   return names[body.index()];
 }
 

@@ -33,6 +33,7 @@ class Collector {
     if (e.error) name("error", *e.error);
   }
   void operator()(const event::FlightStarted& e) { flight(e.flight, e.request, e.address); }
+  void operator()(const event::BatchStarted& e) { number("flights", e.flights); }
   void operator()(const event::FlightJoined& e) { flight(e.flight, e.request, e.address); }
   void operator()(const event::FlightFinished& e) {
     flight(e.flight, e.request, e.address);

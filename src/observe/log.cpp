@@ -15,7 +15,7 @@ namespace deriva {
 namespace {
 
 constexpr EventSet worth_reading =
-    EventSet::all_but<event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted,
+    EventSet::all_but<event::CacheHit, event::CacheMiss, event::CacheInserted, event::CacheEvicted, event::BatchStarted,
                       event::FlightStarted, event::FlightFinished, event::FlightStored, event::FunctionStarted>();
 
 /// "2026-01-31T12:00:00.123456Z"

@@ -43,7 +43,7 @@ class Counter {
     }
     duration(Histogram::materialize, finished.started);
   }
-  void operator()(const event::FlightStarted&) { add(Count::flights_started); }
+  void operator()(const event::BatchStarted& batch) { add(Count::flights_started, batch.flights); }
   void operator()(const event::FlightJoined&) { add(Count::flights_joined); }
   void operator()(const event::FunctionFinished& finished) {
     add(plus(Count::reasons_first, static_cast<std::size_t>(finished.reason)));
@@ -132,12 +132,11 @@ class Counter {
   event::Time time_;
 };
 
-/// The four kinds that come with every recipe are told apart without a table: [observe.metrics.overhead].
+/// The three kinds that come with every recipe are told apart without a table: [observe.metrics.overhead].
 void count(MetricShard& shard, const Event& event) {
   Counter counter(shard, event.time);
   if (const auto* ran = event.as<event::FunctionFinished>()) return counter(*ran);
   if (const auto* missed = event.as<event::CacheMiss>()) return counter(*missed);
-  if (const auto* begun = event.as<event::FlightStarted>()) return counter(*begun);
   if (const auto* inserted = event.as<event::CacheInserted>()) return counter(*inserted);
   std::visit(counter, event.body);
 }
@@ -154,8 +153,8 @@ std::shared_ptr<Metrics> Metrics::attach(ObserverHub& hub, MetricsSources source
 }
 
 EventSet Metrics::wanted() const noexcept {
-  return EventSet::all_but<event::PlanMade, event::FlightFinished, event::FlightStored, event::FunctionStarted,
-                           event::DagRemoved, event::ObserverFailed>();
+  return EventSet::all_but<event::PlanMade, event::FlightStarted, event::FlightFinished, event::FlightStored,
+                           event::FunctionStarted, event::DagRemoved, event::ObserverFailed>();
 }
 
 void Metrics::on_event(const Event& event) noexcept {

@@ -86,6 +86,10 @@ struct FlightStarted {
   RequestNumber request;  ///< The one that wanted it first.
   Address address;
 };
+/// So many flights started, which run together: for those who count, and need not be told of each.
+struct BatchStarted {
+  std::uint64_t flights;
+};
 /// A request needs what another one has planned or begun.
 struct FlightJoined {
   FlightNumber flight;    ///< It may not have started yet.
@@ -241,11 +245,11 @@ struct ObserverFailed {
 struct Event {
   using Body =
       std::variant<event::RequestStarted, event::PlanMade, event::RequestFinished, event::FlightStarted,
-                   event::FlightJoined, event::FlightFinished, event::FlightStored, event::FunctionStarted,
-                   event::FunctionFinished, event::CutOff, event::CacheHit, event::CacheMiss, event::CacheInserted,
-                   event::CacheEvicted, event::CacheRemoved, event::DagInserted, event::DagRemoved,
-                   event::ResultsStored, event::Committed, event::MapGrown, event::ReaderExpired, event::Verified,
-                   event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
+                   event::BatchStarted, event::FlightJoined, event::FlightFinished, event::FlightStored,
+                   event::FunctionStarted, event::FunctionFinished, event::CutOff, event::CacheHit, event::CacheMiss,
+                   event::CacheInserted, event::CacheEvicted, event::CacheRemoved, event::DagInserted,
+                   event::DagRemoved, event::ResultsStored, event::Committed, event::MapGrown, event::ReaderExpired,
+                   event::Verified, event::RpcStarted, event::RpcFinished, event::ObserverFailed>;
 
   event::Time time;
   std::uint32_t thread = 0;  ///< Number of the thread that emitted it: unique among the live threads of its hub.

@@ -30,10 +30,10 @@ TEST_CASE("events: a computation on one thread is told step by step") {
   const Strings expected = {
       "request_started", "cache_miss",                                // It is not in memory.
       "cache_miss", "cache_miss", "plan_made",                        // Two recipes have no value.
-      "flight_started",
+      "batch_started", "flight_started",
       "cache_miss", "cache_hit", "cache_inserted",                    // The leaf is in the store alone.
       "function_started", "function_finished", "flight_finished",
-      "flight_started",                                               // It has the leaf by now.
+      "batch_started", "flight_started",                              // It has the leaf by now.
       "function_started", "function_finished", "flight_finished",
       "cache_inserted",                                               // What was asked for.
       "committed", "results_stored", "flight_stored", "flight_stored", "cache_inserted", "request_finished"};

@@ -34,7 +34,8 @@ TEST_CASE("log: a line has the time of day, the thread, the event and what it sa
 TEST_CASE("log: JSON lines are JSON, whatever a function is called") {
   Script script;
   const std::string evil = "a\"b\\c\n</script>\x01\xff/1";
-  const auto lines = logged(script, {.format = LogFormat::json, .filter = [](const Event&) { return true; }},
+  const auto of_flights = [](const Event& event) { return event.as<event::BatchStarted>() == nullptr; };
+  const auto lines = logged(script, {.format = LogFormat::json, .filter = of_flights},
                             [&] { script.ran(7, 3, evil, labelled("a"), 0, 250, event::Reason::input_changed); });
   REQUIRE(lines.size() == 4);
   for (const std::string& line : lines) {
@@ -74,13 +75,17 @@ TEST_CASE("log: every event can be written") {
     script.at(17, event::ObserverFailed{4});
     script.at(18, event::CutOff{1, 1, labelled("a"), labelled("b"), script.hub.name_id("f/1")});
     script.at(18, event::RequestFinished{1, now, labelled("a"), 5, 1, event::Ending::cancelled});
+    script.at(19, event::FlightStored{1, 1, now, labelled("a"), 5, event::Ending::succeeded});
+    script.at(20, event::BatchStarted{3});
   });
-  REQUIRE(lines.size() == 20);
+  REQUIRE(lines.size() == 22);
   for (const std::string& line : lines) CHECK(test::parse_json(line).as_object().size() > 3);
   CHECK_THAT(lines[0], test::contains(R"("traceparent":"00-4bf9)"));
   CHECK_THAT(lines[3], test::contains(R"("reason":"input_changed","input":2,"previous_function":"f/1","previous":")"));
   CHECK_THAT(lines[18], test::contains(R"("function":"f/1","previous":")"));
   CHECK_THAT(lines[14], test::contains(R"("verdict":"different")"));
+  CHECK_THAT(lines[20], test::contains(R"("event":"flight_stored","flight":1)"));
+  CHECK_THAT(lines[21], test::contains(R"("event":"batch_started","flights":3)"));
 }
 
 TEST_CASE("log: events that were dropped leave a line") {

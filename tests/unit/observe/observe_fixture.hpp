@@ -37,6 +37,7 @@ class Script {
            int from, int to, event::Reason reason = event::Reason::never_computed,
            event::Ending ending = event::Ending::succeeded, std::uint64_t in = 100, std::uint64_t out = 1'000) {
     const event::NameId id = hub.name_id(function);
+    at(from, event::BatchStarted{1});
     at(from, event::FlightStarted{flight, request, address});
     at(from, event::FunctionStarted{flight, request, id, address, {reason, event::NameId::none, 0, {}}});
     at(to, event::FunctionFinished{flight, request, time(from), address, in, out, id, reason, ending});
