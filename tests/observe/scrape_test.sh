@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: scrape_test.sh SERVICE MONITORING_DIRECTORY SCRATCH_DIRECTORY
+# usage: scrape_test.sh SERVICE MONITORING_DIRECTORY SCRATCH_DIRECTORY DOCUMENTATION
 # The real thing: promtool accepts the metrics, the alerts and their tests; Prometheus scrapes the example service, and
 # its queries return what the service did; every query of the dashboard and the alerts names metrics that are served, and is
 # one that Prometheus evaluates. Without the tools: 77, or in continuous integration a failure.
@@ -8,6 +8,7 @@ set -eu
 service=$1
 monitoring=$2
 scratch=$3
+documentation=$4
 for tool in promtool prometheus curl jq; do need "$tool"; done
 
 rm -rf "$scratch"
@@ -77,6 +78,10 @@ jq -r '.panels[].targets[]?.expr' "$monitoring/dashboard.json" >"$scratch/querie
 while read -r name; do
   grep -qxF "$name" "$scratch/samples.txt" "$scratch/families.txt" || complain "a query names $name, which is not served"
 done <"$scratch/named.txt"
+
+# The table of the documentation has what is served, and nothing else.
+sed -n 's/^| \(`deriva_[^|]*\)|.*/\1/p' "$documentation" | grep -oE 'deriva_[a-z_]+' | sort >"$scratch/documented.txt"
+diff "$scratch/families.txt" "$scratch/documented.txt" || complain "the metrics served are not those documented"
 
 # --- Prometheus scrapes, and answers
 

@@ -1,6 +1,7 @@
 #include <deriva/observe/metrics.hpp>
 
 #include <atomic>
+#include <latch>
 #include <limits>
 #include <thread>
 
@@ -174,6 +175,31 @@ TEST_CASE("metrics: remote procedures are counted by method and status; the acti
   CHECK(value(families, "deriva_rpc_total", {{"method", "Get"}, {"status", "not_found"}}) == 1);
   CHECK(nearly(sample(families, "deriva_rpc_duration_seconds", {{"method", "Get"}}).histogram.sum, 0.012));
   CHECK(value(families, "deriva_rpc_active", {{"method", "Get"}}) == 0);
+}
+
+TEST_CASE("metrics: what observers got and what they missed is counted") {
+  /// Stays in its first call until it is told to leave.
+  struct Slow final : Observer {
+    void on_events(const EventBatch&) override {
+      static_cast<void>(arrived.try_wait() || (arrived.count_down(), true));
+      leave.wait();
+    }
+    std::latch arrived{1};
+    std::latch leave{1};
+  };
+  ObserverHub hub({.ring_events = 2});
+  const auto metrics = Metrics::attach(hub);
+  const auto slow = std::make_shared<Slow>();
+  hub.attach(slow);
+  hub.emit(event::MapGrown{1, 2});
+  slow->arrived.wait();
+  for (int i = 0; i < 10; ++i) hub.emit(event::MapGrown{1, 2});
+  slow->leave.count_down();
+  hub.flush();
+  const auto families = metrics->snapshot();
+  CHECK(value(families, "deriva_events_delivered_total") == 3);
+  CHECK(value(families, "deriva_events_dropped_total") == 8);
+  CHECK(value(families, "deriva_storage_map_growth_total") == 11);  // Metrics miss nothing.
 }
 
 TEST_CASE("metrics: more functions than there are rows are counted together, and none is lost") {
