@@ -210,7 +210,7 @@ Result<void> check_options(const AuditOptions& options) {
 
 }  // namespace
 
-Result<AuditReport> audit(boost::asio::any_io_executor io, Store& store, const Resolver& resolver,
+Result<AuditReport> audit(const boost::asio::any_io_executor& io, Store& store, const Resolver& resolver,
                           const AuditOptions& options) {
   if (Result<void> checked = check_options(options); !checked) return checked.error();
   const std::uint64_t seed = options.seed ? *options.seed : random_seed();

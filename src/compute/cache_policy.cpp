@@ -32,14 +32,14 @@ float CachePolicy::worth(CacheEntry& entry) const noexcept {
     const unsigned uses = entry.uses.load(std::memory_order_relaxed);
     entry.uses.store(static_cast<std::uint8_t>(uses >> std::min(age, 7U)), std::memory_order_relaxed);
   }
-  return entry.uses.load(std::memory_order_relaxed) * entry.cost / static_cast<float>(entry.charge);
+  return static_cast<float>(entry.uses.load(std::memory_order_relaxed)) * entry.cost / static_cast<float>(entry.charge);
 }
 
 float CachePolicy::worth_of_new(std::size_t hash, float cost, std::size_t charge) {
   const std::uint8_t uses = with_one_more(history_.uses(hash));
   history_.remember(hash, uses);
   history_.tick(entries_);
-  return uses * cost / static_cast<float>(charge);
+  return static_cast<float>(uses) * cost / static_cast<float>(charge);
 }
 
 void CachePolicy::add(CacheEntry& entry, bool room) {

@@ -162,6 +162,7 @@ void Engine::tell_written(Lock& lock, const Result<void>& put) {
   lock.unlock();
   for (FlushWaiter& waiter : waiters) finish<void>(std::move(waiter.completion), flushed(error));
   std::vector<Result<Blob>> results;
+  results.reserve(endings.size());
   for (Ending& ending : endings) results.push_back(result_of(ending, put, refused));
   lock.lock();
   for (std::size_t i = 0; i < endings.size(); ++i) conclude(lock, endings[i].request, std::move(results[i]));

@@ -4,6 +4,7 @@
 
 namespace deriva {
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved
 void FunctionRegistry::add(FunctionId id, Function function) {
   if (id.name.empty()) throw Exception(Error(Errc::invalid_argument, "a function needs a name"));
   const auto [entry, is_new] = functions_.try_emplace(std::move(id), std::move(function));

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -34,7 +35,7 @@ struct ChromeTrace::Impl {
 
   double microseconds(event::Time time) const { return detail::seconds(time - begin) * 1e6; }
   std::uint64_t track(std::uint32_t thread, event::Time start, event::Time end);
-  void add(std::string record);
+  void add(std::string_view record);
   void slice(const Event& event, event::Time started, std::uint64_t on_track, std::string_view name,
              std::string_view category, const ObserverHub& hub);
   void computed(const Event& event, const event::FunctionFinished& ran, const ObserverHub& hub);
@@ -91,7 +92,7 @@ Result<void> ChromeTrace::close() {
   return {};
 }
 
-void ChromeTrace::Impl::add(std::string record) {
+void ChromeTrace::Impl::add(std::string_view record) {
   pending += ",\n";
   pending += record;
 }

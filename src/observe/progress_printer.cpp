@@ -37,7 +37,7 @@ ProgressPrinter ProgressPrinter::to_stderr() {
   if (winsize size{}; options.terminal && ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     options.columns = size.ws_col;
   }
-  return {[](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }, options};
+  return ProgressPrinter([](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }, options);
 }
 
 void ProgressPrinter::operator()(const ProgressReport& report) {

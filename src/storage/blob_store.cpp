@@ -113,7 +113,7 @@ Result<void> BlobStore::Impl::add_bytes(WriteTransaction& transaction, std::uint
 }
 
 Result<bool> BlobStore::link(WriteTransaction& transaction, const PreparedBlob& blob) const {
-  const Result<bool> is_new = impl_->link(transaction, blob);
+  Result<bool> is_new = impl_->link(transaction, blob);
   if (!is_new || !*is_new) return is_new;
   if (auto added = impl_->add_bytes(transaction, blob.size); !added) return added.error();
   return true;
@@ -149,9 +149,9 @@ Result<bool> BlobStore::contains(const ReadTransaction& transaction, const Diges
 }
 
 Result<std::uint64_t> BlobStore::count(const ReadTransaction& transaction) const {
-  const Result<std::uint64_t> small = impl_->small.size(transaction);
+  Result<std::uint64_t> small = impl_->small.size(transaction);
   if (!small) return small;
-  const Result<std::uint64_t> large = impl_->large.size(transaction);
+  Result<std::uint64_t> large = impl_->large.size(transaction);
   if (!large) return large;
   return *small + *large;
 }

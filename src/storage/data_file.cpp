@@ -65,9 +65,9 @@ Result<Meta> read_meta(int file, std::uint64_t offset) {
 }
 
 Result<Meta> read_newest_meta(int file) {
-  const Result<Meta> first = read_meta(file, 0);
+  Result<Meta> first = read_meta(file, 0);
   if (!first) return first;
-  const Result<Meta> second = read_meta(file, first->page_size);
+  Result<Meta> second = read_meta(file, first->page_size);
   if (!second) return second;
   return first->transaction >= second->transaction ? first : second;
 }

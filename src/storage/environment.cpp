@@ -119,7 +119,7 @@ Result<Environment> Environment::open(const std::filesystem::path& directory, En
                  fmt::format("{} is open in this process with another durability", directory.string()));
   }
   if (auto done = check_files(opened->get(), user); !done) return done.error();
-  auto fresh = std::make_unique<Impl>(directory, options, std::move(*opened));
+  auto fresh = std::make_unique<Impl>(directory, std::move(options), std::move(*opened));
   if (auto done = fresh->open(*file); !done) return done.error();
   impl = registry.add(key, std::move(fresh));
   return Environment(impl);

@@ -38,7 +38,7 @@ class Environment::Impl {
  public:
   using StoreId = std::array<std::byte, 16>;
 
-  Impl(std::filesystem::path path, const EnvironmentOptions& options, detail::FileDescriptor directory);
+  Impl(std::filesystem::path path, EnvironmentOptions options, detail::FileDescriptor directory);
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl();

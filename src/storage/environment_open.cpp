@@ -173,15 +173,15 @@ Result<void> create_data_file(int directory, const std::filesystem::path& path) 
 
 }  // namespace detail
 
-Environment::Impl::Impl(std::filesystem::path path, const EnvironmentOptions& options, detail::FileDescriptor directory)
+Environment::Impl::Impl(std::filesystem::path path, EnvironmentOptions options, detail::FileDescriptor directory)
     : path_(std::move(path)),
-      options_(options),
+      options_(std::move(options)),
       directory_(std::move(directory)),
       fork_generation_(detail::fork_generation()),
-      readers_(std::max<std::uint32_t>(options.max_readers, 512)),
-      queue_(std::max<std::uint32_t>(options.max_group, 1)) {
+      readers_(std::max<std::uint32_t>(options_.max_readers, 512)),
+      queue_(std::max<std::uint32_t>(options_.max_group, 1)) {
   options_.max_readers = std::max<std::uint32_t>(options_.max_readers, 512);
-  batch_.reserve(std::max<std::uint32_t>(options.max_group, 1));
+  batch_.reserve(std::max<std::uint32_t>(options_.max_group, 1));
 }
 
 Environment::Impl::~Impl() {

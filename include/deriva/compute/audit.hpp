@@ -7,7 +7,6 @@
 #include <optional>
 #include <stop_token>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -85,7 +84,7 @@ struct AuditReport {
 };
 
 namespace detail {
-Result<AuditReport> audit(boost::asio::any_io_executor io, Store& store, const Resolver& resolver,
+Result<AuditReport> audit(const boost::asio::any_io_executor& io, Store& store, const Resolver& resolver,
                           const AuditOptions& options);
 }
 
@@ -98,10 +97,10 @@ Result<AuditReport> audit(boost::asio::any_io_executor io, Store& store, const R
 /// Thread safety: any thread; the store may be in use. Memory: 32 bytes for each result chosen.
 /// Errors: `invalid_argument` (a fraction outside [0, 1], no executions or concurrency), and the store's.
 template <ComputeRegistry Registry>
-[[nodiscard]] Result<AuditReport> audit(boost::asio::any_io_executor io, Store& store, const Registry& registry,
+[[nodiscard]] Result<AuditReport> audit(const boost::asio::any_io_executor& io, Store& store, const Registry& registry,
                                         const AuditOptions& options = {}) {
   return detail::audit(
-      std::move(io), store, [&registry](const FunctionId& id) -> Function { return registry.find(id); }, options);
+      io, store, [&registry](const FunctionId& id) -> Function { return registry.find(id); }, options);
 }
 
 }  // namespace deriva

@@ -298,7 +298,7 @@ class PersistentDag {
 template <class Key>
 Result<bool> PersistentDag<Key>::insert(const Key& key, std::span<const Key> inputs) {
   std::uint64_t sequence = 0;
-  const Result<bool> is_new = write([&](WriteTransaction& transaction) -> Result<bool> {
+  Result<bool> is_new = write([&](WriteTransaction& transaction) -> Result<bool> {
     Result<bool> inserted = insert(transaction, key, inputs);
     if (!inserted || !*inserted || cache_->capacity() == 0) return inserted;
     const Result<std::uint64_t> changes = engine_->changes(transaction);

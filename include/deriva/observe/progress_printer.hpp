@@ -26,7 +26,7 @@ class ProgressPrinter {
  public:
   using Write = std::function<void(std::string_view text)>;
 
-  ProgressPrinter(Write write, ProgressPrinterOptions options = {});
+  explicit ProgressPrinter(Write write, ProgressPrinterOptions options = {});
 
   /// Prints to the standard error: rewriting if it is a terminal.
   [[nodiscard]] static ProgressPrinter to_stderr();

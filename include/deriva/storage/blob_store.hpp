@@ -20,7 +20,7 @@ struct BlobStoreOptions {
   /// Values up to this many bytes are stored inside the database, larger ones as files. May differ from one opening to
   /// the next. Larger: fewer files and flushes; smaller: a smaller database, cheaper commits.
   /// `docs/storage-format.md` has the measurements behind the default.
-  std::size_t inline_limit = 32 * 1024;
+  std::size_t inline_limit = std::size_t{32} * 1024;
   /// Batches of at least so many files are flushed by one `syncfs` instead of an `fsync` each. That is up to fifty
   /// times faster, but waits for what other programs have written to the file system, too: make it larger if they write
   /// much.
