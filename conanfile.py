@@ -19,6 +19,7 @@ class Deriva(ConanFile):
         self.requires("fmt/[>=9]")
         self.requires("lmdb/[>=0.9.24 <1]")
         self.requires("openssl/[>=3 <4]")
+        self.requires("xxhash/[>=0.8.1 <1]", libs=False, visible=False)
 
     def validate(self):
         check_min_cppstd(self, 20)

@@ -24,8 +24,9 @@ inline constexpr Id max_nodes = 0x7fffffffU;
 /// How ids are divided into blocks; follows from the size of a key alone.
 class BlockShape {
  public:
-  /// The addresses of a block fill an overflow page of LMDB (4,096 bytes less its header) as far as they can.
-  static constexpr std::uint32_t page_bytes = 4'080;
+  /// The addresses of a block fill an overflow page of LMDB (4,096 bytes less its header and their seal) as far as they
+  /// can.
+  static constexpr std::uint32_t page_bytes = 4'072;
 
   explicit constexpr BlockShape(std::uint32_t key_size) noexcept
       : key_size_(key_size),

@@ -20,6 +20,7 @@ class LogWriter {
   LogWriter(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state)
       : transaction_(transaction),
         tables_(tables),
+        state_(state),
         set_(tables.of(state)),
         block_(state.shape()),
         payloads_(state.shape()) {}
@@ -33,9 +34,12 @@ class LogWriter {
     if (!payload_fits) long_payload_.assign(payload.begin(), payload.end());
     has_payloads_ = has_payloads_ || !payload.empty();
     if (!block_.append(next_, has_entry, inputs)) {
-      put(transaction_, set_.lists, next_, std::as_bytes(inputs), Place::last);
+      put_sealed(transaction_, set_.lists, next_, state_.seal(Part::list, next_), std::as_bytes(inputs), Place::last);
     }
-    if (!payload_fits) put(transaction_, set_.payloads, long_payload_key(block_.shape(), next_), long_payload_);
+    if (!payload_fits) {
+      put_sealed(transaction_, set_.payloads, long_payload_key(block_.shape(), next_),
+                 state_.seal(Part::payload, next_), long_payload_);
+    }
     ++next_;
     if (block_.full()) flush();
   }
@@ -46,12 +50,15 @@ class LogWriter {
     if (block_.full()) {
       const std::uint64_t key = 2 * std::uint64_t{number};
       keys_.resize(block_.shape().address_bytes());
-      put(transaction_, set_.nodes, key, keys_, Place::last);
-      put(transaction_, set_.nodes, key + 1, block_.bytes(), Place::last);
+      put_sealed(transaction_, set_.nodes, key, state_.seal(Part::addresses, number), keys_, Place::last);
+      put_sealed(transaction_, set_.nodes, key + 1, state_.seal(Part::inputs, number), block_.bytes(), Place::last);
     } else {
-      write_open_block(transaction_, tables_, keys_, block_);
+      write_open_block(transaction_, tables_, state_, keys_, number, block_);
     }
-    if (has_payloads_) put(transaction_, set_.payloads, payload_key(number), payloads_.bytes());
+    if (has_payloads_) {
+      put_sealed(transaction_, set_.payloads, payload_key(number), state_.seal(Part::payloads, number),
+                 payloads_.bytes());
+    }
     keys_.clear();
     block_ = Block(block_.shape());
     payloads_ = PayloadBlock(block_.shape());
@@ -61,6 +68,7 @@ class LogWriter {
  private:
   WriteTransaction& transaction_;
   const GraphTables& tables_;
+  const GraphState& state_;
   const TableSet& set_;
   Block block_;
   PayloadBlock payloads_;
@@ -98,6 +106,7 @@ void copy_log(WriteTransaction& transaction, const GraphTables& tables, const Gr
   std::vector<Id> renumbered(view.state().next);
   std::vector<Id> inputs;
   std::vector<std::byte> record;
+  const TableSet& set = tables.of(state);
   LogWriter log(transaction, tables, state);
   for (const Id id : order) {
     inputs.clear();
@@ -106,7 +115,8 @@ void copy_log(WriteTransaction& transaction, const GraphTables& tables, const Gr
     log.append(view.key(id), view.has_entry(id), inputs, view.payload(id));
     const BytesView before = view.record(id);
     record.assign(before.begin(), before.end());  // the view may end with the next change
-    if (!record.empty()) put(transaction, tables.of(state).records, renumbered[id], record, Place::last);
+    const Id now = renumbered[id];
+    if (!record.empty()) put_sealed(transaction, set.records, now, state.seal(Part::record, now), record, Place::last);
   }
   log.flush();
 }
@@ -166,7 +176,7 @@ void write_derived(WriteTransaction& transaction, const GraphTables& tables, Gra
   radix_sort(edges);
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
   const TableSet& set = tables.of(state);
-  const Values far = store_near(transaction, set.near, shape, {0, state.merged}, edges);
+  const Values far = store_near(transaction, set, state, {0, state.merged}, edges);
   state.index_main = fill(transaction, set.index, index);
   state.reverse_main = fill(transaction, set.reverse, far);
   state.index_recent = state.index_position = state.reverse_recent = state.reverse_position = 0;
@@ -182,6 +192,7 @@ DagCompaction compact(WriteTransaction& transaction, const GraphTables& tables, 
   const std::vector<Id> order = order_of_survivors(view);
   GraphState compacted = state;
   compacted.table_set = 1 - (state.table_set & 1U);
+  compacted.log = random_bits();
   copy_log(transaction, tables, compacted, view, order);
   compacted.next = static_cast<Id>(order.size());
   compacted.unknown = order.size() - state.recipes;
@@ -212,6 +223,7 @@ void clear(WriteTransaction& transaction, const GraphTables& tables, GraphState&
   empty.key_size = state.key_size;
   empty.seed = state.seed;
   empty.table_set = state.table_set;
+  empty.log = random_bits();
   empty.generation = next_generation(state.generation);
   state = empty;
 }

@@ -131,6 +131,33 @@ void check_table(GraphView& view, MDB_dbi table, PagePlaces& places) {
   }
 }
 
+// All seals, whatever the session remembers to have checked.
+void check_seals(GraphView& view) {
+  const GraphState& state = view.state();
+  const TableSet& tables = view.tables();
+  const auto check = [&](MDB_dbi table, auto&& seal_of) {
+    Cursor cursor(view.transaction(), table);
+    for (std::optional<TableEntry> entry = cursor.first(); entry; entry = cursor.next()) {
+      unseal(entry->value, seal_of(entry->key));
+    }
+  };
+  const auto by_number = [&](Part part) {
+    return [&state, part](std::uint64_t key) { return state.seal(part, static_cast<std::uint32_t>(key)); };
+  };
+  check(tables.nodes, [&](std::uint64_t key) {
+    return state.seal(key % 2 == 0 ? Part::addresses : Part::inputs, static_cast<std::uint32_t>(key / 2));
+  });
+  check(tables.near, by_number(Part::near));
+  check(tables.lists, by_number(Part::list));
+  check(tables.records, by_number(Part::record));
+  check(tables.payloads, [&](std::uint64_t key) {
+    const auto number = static_cast<std::uint32_t>(key >> 32U);
+    if (key == payload_key(number)) return state.seal(Part::payloads, number);
+    const auto slot = static_cast<std::uint32_t>(key - payload_key(number) - 1);
+    return state.seal(Part::payload, view.shape().first_of(number) + slot);
+  });
+}
+
 void check_tables(GraphView& view) {
   PagePlaces places(view);
   const GraphTables& names = view.names();
@@ -138,8 +165,8 @@ void check_tables(GraphView& view) {
     if (const std::optional<BytesView> value = get(view.transaction(), names.unnamed, name)) places.check(*value);
   }
   const TableSet& tables = view.tables();
-  for (const MDB_dbi table : {tables.nodes, tables.lists, tables.near, tables.index, tables.index_recent,
-                              tables.reverse, tables.reverse_recent}) {
+  for (const MDB_dbi table : {tables.nodes, tables.lists, tables.payloads, tables.records, tables.near, tables.index,
+                              tables.index_recent, tables.reverse, tables.reverse_recent}) {
     check_table(view, table, places);
   }
 }
@@ -165,7 +192,7 @@ void read_near(GraphView& view, Values& out) {
     // Not what the session remembers of them.
     const std::optional<BytesView> bytes = get(view.transaction(), view.tables().near, number);
     require(bytes.has_value(), "a block of near edges is missing");
-    const BlockView block(shape, *bytes);
+    const BlockView block(shape, sealed_contents(*bytes));
     require(block.count() == shape.nodes(), "a block of near edges lacks nodes");
     block.read_all_lists([&](std::uint32_t slot, EncodedList& list) {
       require(!list.outside, "a list of near edges is too long");
@@ -222,7 +249,7 @@ void check_payloads(GraphView& view) {
     const auto number = static_cast<std::uint32_t>(entry->key >> 32U);
     require(number < view.shape().blocks_for(view.state().next), "a payload belongs to no block");
     if (entry->key == payload_key(number)) {
-      check_payload_block(view, number, entry->value, outside);
+      check_payload_block(view, number, sealed_contents(entry->value), outside);
     } else {
       ++found_outside;
     }
@@ -235,7 +262,7 @@ void check_records(GraphView& view) {
   for (std::optional<TableEntry> entry = cursor.first(); entry; entry = cursor.next()) {
     require(entry->key < view.state().next && !view.is_dead(static_cast<Id>(entry->key)),
             "a record belongs to no node");
-    require(!entry->value.empty(), "a record is empty");
+    require(!sealed_contents(entry->value).empty(), "a record is empty");
   }
 }
 
@@ -258,6 +285,7 @@ void check_acyclic(GraphView& view) {
 
 void check(GraphView& view) {
   check_tables(view);
+  check_seals(view);
   Expected expected = read_log(view);
   const GraphState& state = view.state();
   require(expected.entries == state.recipes, "the number of entries is wrong");

@@ -229,6 +229,7 @@ Result<void> prepare(Environment& environment, const GraphTables& tables, std::u
       state.key_size = key_size;
       state.seed = {graph::random_bits(), graph::random_bits()};
       state.stamp = graph::random_bits();
+      state.log = graph::random_bits();
       state.generation = graph::next_generation(0);
       graph::write_state(transaction, tables, state);
       return {};

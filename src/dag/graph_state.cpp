@@ -1,6 +1,7 @@
 #include "dag/graph_state.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <iterator>
 #include <span>
@@ -19,6 +20,10 @@ constexpr const char* kinds[] = {"nodes.",   "lists.",          "near.",     "in
 
 bool has_table(const ReadTransaction& transaction, const std::string& name) {
   return get(transaction.native(), unnamed_table(transaction.native()), name).has_value();
+}
+
+std::uint64_t checksum_of(const GraphState& state) noexcept {
+  return checksum(std::as_bytes(std::span(&state, 1)).first(offsetof(GraphState, checksum)), 0);
 }
 
 // Format 1 had a table "forward", and no state.
@@ -73,6 +78,7 @@ StoredState read_state(MDB_txn* transaction, const GraphTables& tables) {
                                                    std::to_string(GraphState::current_format))};
   }
   const GraphState& state = stored.state;
+  if (state.checksum != checksum_of(state)) throw_corrupted("its state is not what was stored");
   if (state.key_size < 8 || state.key_size > 64) throw_corrupted("its key size is not from 8 to 64");
   if (state.next > max_nodes || state.merged > state.next || state.merged % state.shape().nodes() != 0) {
     throw_corrupted("its counts do not agree");
@@ -91,15 +97,18 @@ bool has_state(MDB_txn* transaction, const GraphTables& tables) {
 
 void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state) {
   ++state.changes;
+  state.checksum = checksum_of(state);
   put(transaction, tables.unnamed, tables.state, std::as_bytes(std::span(&state, 1)));
 }
 
-void write_open_block(WriteTransaction& transaction, const GraphTables& tables, BytesView keys, const Block& block) {
-  const std::span<std::byte> room =
-      reserve(transaction, tables.unnamed, tables.open_keys, block.shape().address_bytes());
-  const auto end = std::copy_n(keys.begin(), std::min(keys.size(), room.size()), room.begin());
-  std::fill(end, room.end(), std::byte{0});
-  put(transaction, tables.unnamed, tables.open_lists, block.bytes());
+void write_open_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,
+                      std::uint32_t number, const Block& block) {
+  std::vector<std::byte> padded(keys.begin(), keys.end());
+  padded.resize(block.shape().address_bytes());
+  seal_into(reserve(transaction, tables.unnamed, tables.open_keys, Seal::size + padded.size()),
+            state.seal(Part::addresses, number), padded);
+  seal_into(reserve(transaction, tables.unnamed, tables.open_lists, Seal::size + block.bytes().size()),
+            state.seal(Part::inputs, number), block.bytes());
 }
 
 std::uint64_t random_bits() {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -9,6 +11,7 @@
 #include <deriva/storage/environment.hpp>
 
 #include "dag/block.hpp"
+#include "dag/sealed.hpp"
 #include "storage/environment_impl.hpp"
 #include "storage/table_access.hpp"
 
@@ -17,7 +20,7 @@ namespace deriva::detail::graph {
 /// The one record `dag.state`, as it is stored (docs/storage-format.md).
 struct GraphState {
   static constexpr std::uint64_t expected_magic = 0x3130474144565244U;  // "DRVDAG01"
-  static constexpr std::uint32_t current_format = 2;
+  static constexpr std::uint32_t current_format = 3;
 
   std::uint64_t magic = expected_magic;
   std::uint32_t format = current_format;
@@ -44,11 +47,18 @@ struct GraphState {
   std::uint64_t restoring = 0;  ///< 1: `restore` has begun and not ended
   std::uint64_t restored = 0;   ///< entries of the range that it has taken
   std::uint64_t changes = 0;    ///< how often the record was written: numbers the states of the graph
+  std::uint64_t log = 0;        ///< random, another one whenever the log is written anew: part of every `Seal`
+  std::uint64_t checksum = 0;   ///< of what is before it
 
   BlockShape shape() const noexcept { return BlockShape(key_size); }
+  /// Nodes in a block: of all but the last one as many as it can have.
+  std::uint32_t nodes_in(std::uint32_t block) const noexcept {
+    return std::min(shape().nodes(), next - shape().first_of(block));
+  }
+  Seal seal(Part part, std::uint32_t number) const noexcept { return {log, part, number}; }
 };
 static_assert(std::is_trivially_copyable_v<GraphState> && std::has_unique_object_representations_v<GraphState>);
-static_assert(sizeof(GraphState) == 184);
+static_assert(sizeof(GraphState) == 200);
 
 /// The tables that hold one generation of a graph.
 struct TableSet {
@@ -91,7 +101,8 @@ bool has_state(MDB_txn* transaction, const GraphTables& tables);
 void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state);
 
 /// The block that is not full: it lies apart, so that a small commit changes nothing of `nodes`. `keys`: of its nodes.
-void write_open_block(WriteTransaction& transaction, const GraphTables& tables, BytesView keys, const Block& block);
+void write_open_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,
+                      std::uint32_t number, const Block& block);
 
 /// 64 random bits for stamps and seeds. One call of the system: a `std::random_device` would cost more
 /// than the rest of a small commit.

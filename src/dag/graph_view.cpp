@@ -44,6 +44,7 @@ bool GraphView::refresh() {
   session_.blocks.clear();
   session_.near_blocks.clear();
   session_.payloads.clear();
+  session_.sound.clear();
   session_.open_addresses = nullptr;
   session_.state = stored.state;
   session_.state_at = stored.at;
@@ -83,7 +84,7 @@ PackedSet::Reader& GraphView::reader(IndexedSet which) {
 // 0 is.
 void GraphView::check_addresses() {
   const std::byte* witness = nullptr;
-  if (clean_blocks_ > 0) witness = load_addresses(0);
+  if (clean_blocks_ > 0) witness = stored_addresses(0).data();
   if (witness != nullptr && witness == session_.addresses_witness &&
       session_.addresses_generation == state().generation) {
     return;
@@ -163,11 +164,32 @@ const std::byte* GraphView::key_at(Id id) {
   return session_.open_addresses + offset;
 }
 
-const std::byte* GraphView::load_addresses(std::uint32_t number) {
+BytesView GraphView::stored_addresses(std::uint32_t number) {
   const std::optional<BytesView> bytes = is_open(number) ? get(transaction_, tables_.unnamed, tables_.open_keys)
                                                          : get(transaction_, tables().nodes, 2 * std::uint64_t{number});
-  if (!bytes || bytes->size() != shape_.address_bytes()) throw_corrupted("the addresses of a block are missing");
-  return bytes->data();
+  if (!bytes) throw_corrupted("the addresses of a block are missing");
+  return *bytes;
+}
+
+const std::byte* GraphView::load_addresses(std::uint32_t number) {
+  return check_seal(Part::addresses, number, stored_addresses(number)).data();
+}
+
+// What the session has seen sound is not checked again. What this process writes is sound.
+BytesView GraphView::check_seal(Part part, std::uint32_t number, BytesView stored) {
+  std::uint8_t& sound = session_.sound[number];
+  const auto bit = static_cast<std::uint8_t>(1U << static_cast<unsigned>(part));
+  if ((sound & bit) != 0) return sealed_contents(stored);
+  const BytesView contents = unseal(stored, state().seal(part, number));
+  if (part == Part::addresses && contents.size() != shape_.address_bytes()) throw_corrupted("a block lacks addresses");
+  sound |= bit;
+  return contents;
+}
+
+BytesView GraphView::check_inputs(std::uint32_t number, BytesView stored) {
+  const BytesView contents = check_seal(Part::inputs, number, stored);
+  if (BlockView(shape_, contents).count() != state().nodes_in(number)) throw_corrupted("a block lacks nodes");
+  return contents;
 }
 
 BlockView GraphView::block(std::uint32_t number) {
@@ -191,13 +213,18 @@ BytesView GraphView::stored_block(std::uint32_t number) {
                                              ? get(transaction_, tables_.unnamed, tables_.open_lists)
                                              : get(transaction_, tables().nodes, 2 * std::uint64_t{number} + 1);
   if (!bytes) throw_corrupted("a block is missing");
-  return *bytes;
+  return check_inputs(number, *bytes);
 }
 
 std::optional<BytesView> GraphView::near_bytes(std::uint32_t number) {
-  if (staging_ != nullptr) return get(transaction_, tables().near, number);
+  const auto load = [&]() -> std::optional<BytesView> {
+    const std::optional<BytesView> stored = get(transaction_, tables().near, number);
+    if (!stored) return std::nullopt;
+    return check_seal(Part::near, number, *stored);
+  };
+  if (staging_ != nullptr) return load();
   BytesView& remembered = session_.near_blocks[number];
-  if (remembered.empty()) remembered = get(transaction_, tables().near, number).value_or(BytesView());
+  if (remembered.empty()) remembered = load().value_or(BytesView());
   if (remembered.empty()) return std::nullopt;
   return remembered;
 }
@@ -206,11 +233,16 @@ BytesView GraphView::payload_bytes(std::uint32_t number) {
   if (staging_ != nullptr) {
     const auto staged = staging_->payloads.find(number);
     if (staged != staging_->payloads.end()) return staged->second.bytes();
-    return get(transaction_, tables().payloads, payload_key(number)).value_or(BytesView());
+    return stored_payloads(number);
   }
   BytesView& remembered = session_.payloads[number];
-  if (remembered.empty()) remembered = get(transaction_, tables().payloads, payload_key(number)).value_or(BytesView());
+  if (remembered.empty()) remembered = stored_payloads(number);
   return remembered;
+}
+
+BytesView GraphView::stored_payloads(std::uint32_t number) {
+  const std::optional<BytesView> stored = get(transaction_, tables().payloads, payload_key(number));
+  return stored ? check_seal(Part::payloads, number, *stored) : BytesView();
 }
 
 BytesView GraphView::long_payload(Id id) {
@@ -220,10 +252,15 @@ BytesView GraphView::long_payload(Id id) {
   }
   const std::optional<BytesView> bytes = get(transaction_, tables().payloads, long_payload_key(shape_, id));
   if (!bytes) throw_corrupted("a long payload is missing");
-  return *bytes;
+  return unseal(*bytes, state().seal(Part::payload, id));
 }
 
 BytesView GraphView::record(Id id) {
+  const BytesView stored = stored_record(id);
+  return stored.empty() ? stored : unseal(stored, state().seal(Part::record, id));
+}
+
+BytesView GraphView::stored_record(Id id) {
   if (staging_ != nullptr) return get(transaction_, tables().records, id).value_or(BytesView());
   if (!records_bound_) {
     if (session_.records) {
@@ -247,10 +284,12 @@ std::vector<Id> GraphView::long_list(Id id, std::uint32_t count) {
   if (staging_ != nullptr) {
     if (const auto staged = staging_->lists.find(id); staged != staging_->lists.end()) return staged->second;
   }
-  const std::optional<BytesView> bytes = get(transaction_, tables().lists, id);
-  if (!bytes || bytes->size() != count * sizeof(Id)) throw_corrupted("a long list is missing");
+  const std::optional<BytesView> stored = get(transaction_, tables().lists, id);
+  if (!stored) throw_corrupted("a long list is missing");
+  const BytesView bytes = unseal(*stored, state().seal(Part::list, id));
+  if (bytes.size() != count * sizeof(Id)) throw_corrupted("a long list is not as long as its block says");
   std::vector<Id> ids(count);
-  std::memcpy(ids.data(), bytes->data(), bytes->size());
+  std::memcpy(ids.data(), bytes.data(), bytes.size());
   for (const Id input : ids) {
     if (input >= max_nodes) throw_corrupted("a list names a node that cannot exist");
   }

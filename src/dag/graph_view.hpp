@@ -50,6 +50,7 @@ struct Session {
   BlockCache<BytesView> blocks;               ///< encoded lists: valid for a stamp
   BlockCache<BytesView> near_blocks;          ///< valid for a stamp
   BlockCache<BytesView> payloads;             ///< valid for a stamp
+  BlockCache<std::uint8_t> sound;             ///< a bit per `Part` whose seal was checked: valid for a stamp
   const std::byte* open_addresses = nullptr;  ///< of the block that is not full: valid for a stamp
   Tail tail;
   std::uint64_t tail_generation = 0;
@@ -91,11 +92,14 @@ class GraphView {
   const std::byte* key_at(Id id);
   BytesView key(Id id) { return {key_at(id), shape_.key_size()}; }
   BlockView block(std::uint32_t number);
-  /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false; remembers nothing.
+  /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false; remembers no more
+  /// of them than that they are sound.
   template <class Visit>
   void for_each_block(std::uint32_t from, Visit&& visit);
-  /// The block as it is stored.
+  /// The encoded block as it is stored.
   BytesView stored_block(std::uint32_t number);
+  /// The payloads of a block as they are stored; empty: none.
+  BytesView stored_payloads(std::uint32_t number);
   bool has_entry(Id id) { return block(shape_.block_of(id)).has_entry(shape_.slot_of(id)); }
   bool is_dead(Id id) { return block(shape_.block_of(id)).is_dead(shape_.slot_of(id)); }
 
@@ -168,7 +172,11 @@ class GraphView {
   const Block* staged_block(std::uint32_t number) const;
   const std::byte* load_addresses(std::uint32_t number);
   bool is_open(std::uint32_t number) const noexcept { return number == state().next / shape_.nodes(); }
+  BytesView stored_addresses(std::uint32_t number);
+  BytesView check_seal(Part part, std::uint32_t number, BytesView stored);
+  BytesView check_inputs(std::uint32_t number, BytesView stored);
   BytesView payload_bytes(std::uint32_t number);
+  BytesView stored_record(Id id);
   BytesView long_payload(Id id);
 
   template <class Visit>
@@ -194,12 +202,13 @@ void GraphView::for_each_block(std::uint32_t from, Visit&& visit) {
   std::optional<TableEntry> entry = cursor.at_least(2 * std::uint64_t{from});
   for (std::uint32_t number = from; shape_.first_of(number) < state().next; ++number) {
     const bool addressed = entry && entry->key == 2 * std::uint64_t{number};
-    const std::byte* addresses = addressed ? entry->value.data() : nullptr;
+    const std::byte* addresses = addressed ? check_seal(Part::addresses, number, entry->value).data() : nullptr;
     if (addressed) entry = cursor.next();
     const Block* staged = staged_block(number);
     const bool open = is_open(number);
     if (!staged && !open && (!addressed || !entry || entry->key % 2 == 0)) throw_corrupted("a block is missing");
-    const BlockView block = staged ? staged->view() : BlockView(shape_, open ? stored_block(number) : entry->value);
+    const BlockView block =
+        staged ? staged->view() : BlockView(shape_, open ? stored_block(number) : check_inputs(number, entry->value));
     if (!addressed) addresses = key_at(shape_.first_of(number));
     if (!visit(number, addresses, block)) return;
     if (entry && entry->key % 2 != 0) entry = cursor.next();

@@ -71,7 +71,7 @@ void merge(WriteTransaction& transaction, GraphView& view, GraphState& state, co
     std::erase_if(edges, [&](std::uint64_t edge) { return view.is_dead(static_cast<Id>(edge & 0xffffffffU)); });
   }
   radix_sort(edges);
-  const Values far = store_near(transaction, view.tables().near, view.shape(), {begin, end}, edges);
+  const Values far = store_near(transaction, view.tables(), state, {begin, end}, edges);
 
   const TableSet& tables = view.tables();
   add(transaction, {tables.index_recent, tables.index, state.index_position, state.index_recent, state.index_main},

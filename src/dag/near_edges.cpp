@@ -31,8 +31,9 @@ class Groups {
 
 }  // namespace
 
-std::vector<std::uint64_t> store_near(WriteTransaction& transaction, MDB_dbi table, const BlockShape& shape,
+std::vector<std::uint64_t> store_near(WriteTransaction& transaction, const TableSet& tables, const GraphState& state,
                                       Segment segment, const std::vector<std::uint64_t>& edges) {
+  const BlockShape shape = state.shape();
   std::vector<std::uint64_t> far;
   const auto put_far = [&](Id input, const std::vector<Id>& dependents) {
     for (const Id dependent : dependents) far.push_back(std::uint64_t{input} << 32U | dependent);
@@ -50,7 +51,8 @@ std::vector<std::uint64_t> store_near(WriteTransaction& transaction, MDB_dbi tab
       block.replace(input, false, {});
       put_far(input, dependents);
     }
-    put(transaction, table, shape.block_of(first), block.bytes(), Place::last);
+    const std::uint32_t number = shape.block_of(first);
+    put_sealed(transaction, tables.near, number, state.seal(Part::near, number), block.bytes(), Place::last);
   }
   while (!groups.at_end()) {
     const Id input = groups.input();

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "dag/block.hpp"
+#include "dag/graph_state.hpp"
 #include "storage/table_access.hpp"
 
 namespace deriva::detail::graph {
@@ -17,7 +17,7 @@ struct Segment {
 /// Appends the blocks of a segment to the table of near edges: per node its dependents in the segment, unless they are
 /// too many for a block. `edges` are `input << 32 | dependent`, sorted; those of dependents beyond the segment are left
 /// out. Returns the edges that are not near, sorted.
-std::vector<std::uint64_t> store_near(WriteTransaction& transaction, MDB_dbi table, const BlockShape& shape,
+std::vector<std::uint64_t> store_near(WriteTransaction& transaction, const TableSet& tables, const GraphState& state,
                                       Segment segment, const std::vector<std::uint64_t>& edges);
 
 }  // namespace deriva::detail::graph

@@ -26,6 +26,7 @@ void Writer::begin(const ReadTransaction& transaction) {
   if (!known) {
     staging_ = Staging{};
     staging_.first_key = state.next;
+    session_.sound.clear();
   }
   stamp_ = 0;  // until `finish`
   view_.emplace(transaction.native(), tables_, session_, staging_, clean_blocks_);

@@ -108,8 +108,9 @@ class Writer {
   std::uint32_t full_blocks_ = 0;  // blocks below this are stored and full
   bool changed_ = false;
   bool stored_ = false;
-  std::vector<Input> inputs_;  // scratch
-  std::vector<Id> ids_;        // scratch
+  std::vector<Input> inputs_;      // scratch
+  std::vector<Id> ids_;            // scratch
+  std::vector<std::byte> sealed_;  // scratch
 };
 
 /// Moves the nodes from `state.merged` to below `end`, the first of a block, from the tail to index and reverse.

@@ -5,9 +5,10 @@ namespace deriva::detail::graph {
 
 PayloadBlock& Writer::changing_payloads(std::uint32_t number) {
   if (const auto found = staging_.payloads.find(number); found != staging_.payloads.end()) return found->second;
-  const std::optional<BytesView> bytes = get(view_->transaction(), view_->tables().payloads, payload_key(number));
+  const BytesView bytes = view_->stored_payloads(number);
   const BlockShape& shape = view_->shape();
-  return staging_.payloads.emplace(number, bytes ? PayloadBlock(shape, *bytes) : PayloadBlock(shape)).first->second;
+  return staging_.payloads.emplace(number, bytes.empty() ? PayloadBlock(shape) : PayloadBlock(shape, bytes))
+      .first->second;
 }
 
 void Writer::set_payload(Id id, BytesView payload) {
@@ -30,23 +31,28 @@ void Writer::drop_payload(Id id) {
 
 void Writer::store_payloads() {
   const MDB_dbi table = view_->tables().payloads;
-  for (const auto& [number, block] : staging_.payloads) put(*transaction_, table, payload_key(number), block.bytes());
+  for (const auto& [number, block] : staging_.payloads) {
+    put_sealed(*transaction_, table, payload_key(number), state().seal(Part::payloads, number), block.bytes());
+  }
   for (const auto& [id, payload] : staging_.long_payloads) {
-    put(*transaction_, table, long_payload_key(view_->shape(), id), payload);
+    put_sealed(*transaction_, table, long_payload_key(view_->shape(), id), state().seal(Part::payload, id), payload);
   }
   std::erase_if(staging_.payloads, [&](const auto& staged) { return staged.first < full_blocks_; });
   staging_.long_payloads.clear();
 }
 
 void Writer::put_record(Id id, BytesView record) {
-  put(*transaction_, view_->tables().records, id, record);
+  put_sealed(*transaction_, view_->tables().records, id, state().seal(Part::record, id), record);
   stored_ = true;
 }
 
 BytesView Writer::add_record(Id id, BytesView record) {
-  const std::optional<BytesView> before = detail::insert(*transaction_, view_->tables().records, id, record);
+  const Seal seal = state().seal(Part::record, id);
+  sealed_.resize(Seal::size + record.size());
+  seal_into(sealed_, seal, record);
+  const std::optional<BytesView> before = detail::insert(*transaction_, view_->tables().records, id, sealed_);
   stored_ = stored_ || !before;
-  return before.value_or(BytesView());
+  return before ? unseal(*before, seal) : BytesView();
 }
 
 bool Writer::erase_record(Id id) {

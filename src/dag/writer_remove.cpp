@@ -119,7 +119,8 @@ void Writer::remove_near(Id input, Id dependent) {
     return true;
   });
   block.replace(input, false, rest);
-  put(*transaction_, view_->tables().near, shape.block_of(input), block.bytes());
+  const std::uint32_t number = shape.block_of(input);
+  put_sealed(*transaction_, view_->tables().near, number, state().seal(Part::near, number), block.bytes());
   stored_ = true;
 }
 

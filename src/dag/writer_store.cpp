@@ -10,24 +10,27 @@ void Writer::store() {
   const TableSet& tables = view_->tables();
   for (const auto& [number, block] : staging_.blocks) {
     const std::uint64_t key = 2 * std::uint64_t{number};
+    const Seal inputs = state().seal(Part::inputs, number);
     if (number < full_blocks_) {
-      put(*transaction_, tables.nodes, key + 1, block.bytes());
+      put_sealed(*transaction_, tables.nodes, key + 1, inputs, block.bytes());
       continue;
     }
     const BytesView keys =
         BytesView(staging_.keys).subspan((shape.first_of(number) - staging_.first_key) * shape.key_size());
     if (block.full()) {
-      put(*transaction_, tables.nodes, key, keys.first(shape.address_bytes()), Place::last);
-      put(*transaction_, tables.nodes, key + 1, block.bytes(), Place::last);
+      put_sealed(*transaction_, tables.nodes, key, state().seal(Part::addresses, number),
+                 keys.first(shape.address_bytes()), Place::last);
+      put_sealed(*transaction_, tables.nodes, key + 1, inputs, block.bytes(), Place::last);
     } else {
-      write_open_block(*transaction_, tables_, keys, block);
+      write_open_block(*transaction_, tables_, state(), keys, number, block);
     }
   }
   full_blocks_ = state().next / shape.nodes();
   std::erase_if(staging_.blocks, [&](const auto& staged) { return staged.first < full_blocks_; });
 
-  for (const auto& [id, inputs] : staging_.lists)
-    put(*transaction_, tables.lists, id, std::as_bytes(std::span(inputs)));
+  for (const auto& [id, inputs] : staging_.lists) {
+    put_sealed(*transaction_, tables.lists, id, state().seal(Part::list, id), std::as_bytes(std::span(inputs)));
+  }
   staging_.lists.clear();
   store_payloads();
   store_late_edges();

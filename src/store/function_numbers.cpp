@@ -30,6 +30,19 @@ Result<FunctionId> from_name_key(BytesView key) {
   return FunctionId{std::string(as_text(key.subspan(1, length))), std::string(as_text(key.subspan(1 + length)))};
 }
 
+Result<std::optional<std::uint32_t>> number_of(const ReadTransaction& transaction,
+                                               const Table<BytesView, BytesView>& table, BytesView name) {
+  const Result<std::optional<BytesView>> stored = table.get(transaction, name);
+  if (!stored) return stored.error();
+  if (!*stored) return std::optional<std::uint32_t>();
+  std::uint32_t number = 0;
+  if ((*stored)->size() != sizeof(number)) return Error(Errc::corrupted, "the number of a function is damaged");
+  std::memcpy(&number, (*stored)->data(), sizeof(number));
+  return std::optional(number);
+}
+
+Error disagreement() { return Error(Errc::corrupted, "the name of a function and its number do not agree"); }
+
 }  // namespace
 
 Result<FunctionNumbers> FunctionNumbers::open(Environment& environment) {
@@ -40,17 +53,17 @@ Result<FunctionNumbers> FunctionNumbers::open(Environment& environment) {
 
 Result<std::uint32_t> FunctionNumbers::give(WriteTransaction& transaction, const FunctionId& function) const {
   const std::string name = name_key(function);
-  const Result<std::optional<BytesView>> known = table_.get(transaction, as_bytes(name));
+  const Result<std::optional<std::uint32_t>> known = number_of(transaction, table_, as_bytes(name));
   if (!known) return known.error();
-  std::uint32_t number = 0;
   if (*known) {
-    if ((*known)->size() != sizeof(number)) return Error(Errc::corrupted, "the number of a function is damaged");
-    std::memcpy(&number, (*known)->data(), sizeof(number));
-    return number;
+    const Result<std::optional<BytesView>> back = table_.get(transaction, number_key(**known));
+    if (!back) return back.error();
+    if (!*back || as_text(**back) != name) return disagreement();
+    return **known;
   }
   const Result<std::uint64_t> entries = table_.size(transaction);
   if (!entries) return entries.error();
-  number = static_cast<std::uint32_t>(*entries / 2);
+  const auto number = static_cast<std::uint32_t>(*entries / 2);
   if (auto put = table_.insert(transaction, number_key(number), as_bytes(name)); !put) return put.error();
   if (auto put = table_.insert(transaction, as_bytes(name), std::as_bytes(std::span(&number, 1))); !put) {
     return put.error();
@@ -64,6 +77,9 @@ Result<const FunctionId*> FunctionNumbers::find(const ReadTransaction& transacti
   const Result<std::optional<BytesView>> name = table_.get(transaction, number_key(number));
   if (!name) return name.error();
   if (!*name) return Error(Errc::corrupted, "a recipe names a function that is not known");
+  const Result<std::optional<std::uint32_t>> back = number_of(transaction, table_, **name);
+  if (!back) return back.error();
+  if (*back != number) return disagreement();
   Result<FunctionId> function = from_name_key(**name);
   if (!function) return function.error();
   return &known_->functions.emplace(number, *std::move(function)).first->second;

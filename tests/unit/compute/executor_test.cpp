@@ -215,8 +215,7 @@ TEST_CASE("executor: a damaged recipe fails the requests that depend on it, with
   const Address without = f.recipe("concat", {inner, inner});
   auto environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
   const auto id = node_of(environment, damaged);
-  damage(environment, "dag.payloads.0", 0,
-         [&](std::vector<std::byte>& block) { block[payload_begin(block, id)] = std::byte{99}; });
+  forge_payload(environment, id, 0, std::byte{99});
   boost::asio::io_context io(1);
   Executor<FunctionRegistry> executor(io.get_executor(), *f.store, f.registry);
   // Both are explored at once.

@@ -82,8 +82,8 @@ class Checked {
 TEST_CASE("a block of addresses is more or less than one page", "[dag]") {
   for (std::uint32_t key_size = 8; key_size <= 64; ++key_size) {
     const BlockShape shape(key_size);
-    REQUIRE(shape.address_bytes() <= 4'080);
-    REQUIRE(shape.address_bytes() + key_size > 4'080);
+    REQUIRE(shape.address_bytes() <= 4'072);
+    REQUIRE(shape.address_bytes() + key_size > 4'072);
     // Every list at its longest: offsets have 16 bits.
     REQUIRE(std::size_t{shape.nodes()} * 98 < 65'536);
   }

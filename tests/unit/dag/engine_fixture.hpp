@@ -20,6 +20,7 @@ using detail::EntryBytes;
 using detail::GraphEngine;
 using detail::GraphSnapshot;
 using detail::graph::Id;
+using detail::graph::Part;
 using detail::graph::Writer;
 
 struct Entry {
@@ -114,6 +115,16 @@ class EngineFixture {
       return {};
     }));
     reopen();
+  }
+
+  /// Puts a value that is sealed as the graph's own are.
+  void forge(const char* table, std::uint64_t key, detail::graph::Part part, std::uint32_t number,
+             std::string_view contents) {
+    detail::graph::Seal seal{};
+    read(*engine, [&](GraphSnapshot& snapshot) { seal = snapshot.view().state().seal(part, number); });
+    tamper(table, [&](WriteTransaction& transaction, MDB_dbi handle) {
+      detail::graph::put_sealed(transaction, handle, key, seal, as_bytes(contents));
+    });
   }
 
   GraphDirectory directory;

@@ -248,23 +248,26 @@ TEST_CASE("damage to payloads and records goes unnoticed", "[dag]") {
   f.put_record(1, "record");
   REQUIRE(f.remove(3));
   REQUIRE(f.check());
-  const std::uint64_t block_bytes = 2 * 510 + 64;
-  const auto put = [&](const char* table, std::uint64_t key, std::string value) {
-    f.tamper(table, [&](WriteTransaction& t, MDB_dbi handle) { detail::put(t, handle, key, as_bytes(value)); });
+  const std::uint64_t nodes = detail::graph::BlockShape(8).nodes();
+  const std::uint64_t block_bytes = 2 * nodes + (nodes + 7) / 8;
+  const auto put_block = [&](std::uint32_t number, std::string value) {
+    f.forge("dag.payloads.0", detail::graph::payload_key(number), Part::payloads, number, value);
   };
-  SECTION("a block is cut off") { put("dag.payloads.0", 0, std::string(100, '\0')); }
-  SECTION("a block has bytes of no node") { put("dag.payloads.0", 0, std::string(block_bytes + 1, '\0')); }
-  SECTION("an end is beyond the block") { put("dag.payloads.0", 0, std::string(block_bytes, '\x01')); }
-  SECTION("a block that does not exist") {
-    put("dag.payloads.0", std::uint64_t{1} << 32U, std::string(block_bytes, '\0'));
-  }
-  SECTION("a long payload of no node") { put("dag.payloads.0", 1, long_text); }
+  SECTION("a block is cut off") { put_block(0, std::string(100, '\0')); }
+  SECTION("a block has bytes of no node") { put_block(0, std::string(block_bytes + 1, '\0')); }
+  SECTION("an end is beyond the block") { put_block(0, std::string(block_bytes, '\x01')); }
+  SECTION("a block that does not exist") { put_block(1, std::string(block_bytes, '\0')); }
+  SECTION("a long payload of no node") { f.forge("dag.payloads.0", 1, Part::payload, 0, long_text); }
   SECTION("a long payload is gone") {
     f.tamper("dag.payloads.0", [](WriteTransaction& t, MDB_dbi handle) { detail::erase(t, handle, 1 + 2); });
   }
-  SECTION("a record of no node") { put("dag.records.0", 4, "x"); }
-  SECTION("a record of a removed node") { put("dag.records.0", 3, "x"); }
-  SECTION("an empty record") { put("dag.records.0", 0, ""); }
+  SECTION("a record of no node") { f.forge("dag.records.0", 4, Part::record, 4, "x"); }
+  SECTION("a record of a removed node") { f.forge("dag.records.0", 3, Part::record, 3, "x"); }
+  SECTION("an empty record") { f.forge("dag.records.0", 0, Part::record, 0, ""); }
+  SECTION("a record without a seal") {
+    f.tamper("dag.records.0",
+             [](WriteTransaction& t, MDB_dbi handle) { detail::put(t, handle, 0, as_bytes("1234567")); });
+  }
   REQUIRE(f.check().error().code() == Errc::corrupted);
 }
 

@@ -1,11 +1,7 @@
 #include <deriva/dag/persistent_dag.hpp>
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <random>
@@ -14,22 +10,14 @@
 #include <vector>
 
 #include <lmdb.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <deriva/storage/table.hpp>
 
 #include "support/catch.hpp"
+#include "support/damaged_file.hpp"
 #include "unit/dag/persistent_fixture.hpp"
-
-// Files in which something was overwritten. LMDB has no checksums, so that a damaged tree can end the process: each
-// file is opened, checked and read in a process of its own. What is forbidden is one thing only: an answer that is
-// wrong.
 
 namespace {
 
-namespace fs = std::filesystem;
 using deriva::Address;
 using deriva::DagSnapshot;
 using deriva::Environment;
@@ -37,15 +25,9 @@ using deriva::Result;
 using deriva::WriteTransaction;
 using deriva::test::GraphDirectory;
 using deriva::test::make_key;
+using deriva::test::Outcome;
 using Dag = deriva::PersistentDag<Address>;
 using Keys = std::vector<Address>;
-
-constexpr std::size_t page_bytes = 4'096;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 Address k(std::uint64_t n) { return make_key<Address>(n); }
 
@@ -109,63 +91,19 @@ Result<Answers> ask_all(const Dag& dag) {
   });
 }
 
-enum Outcome : int { unharmed = 10, refused = 11, wrong = 12, threw = 13, endless = 14 };
-
-Outcome open_and_ask(const GraphDirectory& directory, const Answers& expected) {
+Outcome open_and_ask(const std::filesystem::path& directory, const Answers& expected) {
   deriva::EnvironmentOptions options;
   options.durability = deriva::Durability::relaxed;
-  Result<Environment> environment = Environment::open(directory.path(), options);
-  if (!environment) return refused;
+  Result<Environment> environment = Environment::open(directory, options);
+  if (!environment) return deriva::test::refused;
   const Result<Dag> dag = Dag::open(*environment);
-  if (!dag || !dag->check()) return refused;
+  if (!dag || !dag->check()) return deriva::test::refused;
   const Result<Answers> answers = ask_all(*dag);
-  if (!answers) return refused;
-  return *answers == expected ? unharmed : wrong;
+  if (!answers) return deriva::test::refused;
+  return *answers == expected ? deriva::test::unharmed : deriva::test::wrong;
 }
 
-/// What becomes of a process that opens the graph. A signal is a way of refusing.
-Outcome outcome_of(const GraphDirectory& directory, const Answers& expected) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    for (const int signal : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV}) ::signal(signal, SIG_DFL);  // not the runner's
-    ::close(STDERR_FILENO);                                                                         // LMDB says why
-    ::alarm(60);  // for a walk that never ends
-    int outcome = threw;
-    try {
-      outcome = open_and_ask(directory, expected);
-    } catch (...) {
-    }
-    ::_exit(outcome);
-  }
-  REQUIRE(child > 0);
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGALRM ? endless : refused;
-  return static_cast<Outcome>(WEXITSTATUS(status));
-}
-
-using Bytes = std::vector<char>;
-using Random = std::mt19937_64;
-using Damage = void (*)(Bytes& file, Random& random);
-
-void flip_a_bit(Bytes& file, Random& random) { file[random() % file.size()] ^= static_cast<char>(1U << random() % 8); }
-char* some_page(Bytes& file, Random& random) { return &file[random() % (file.size() / page_bytes) * page_bytes]; }
-void zero_a_page(Bytes& file, Random& random) { std::fill_n(some_page(file, random), page_bytes, '\0'); }
-void scramble_a_page(Bytes& file, Random& random) {
-  std::generate_n(some_page(file, random), page_bytes, [&] { return static_cast<char>(random()); });
-}
-void swap_two_pages(Bytes& file, Random& random) {
-  char* const page = some_page(file, random);
-  std::swap_ranges(page, page + page_bytes, some_page(file, random));
-}
-void cut_off(Bytes& file, Random& random) { file.resize(random() % file.size()); }
-
-Bytes read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void damage_and_ask(Damage damage, std::uint64_t least_refused_percent) {
+void damage_and_ask(deriva::test::Damage damage, std::uint64_t least_refused_percent) {
   const GraphDirectory intact;
   fill(intact);
   Answers expected;
@@ -173,40 +111,27 @@ void damage_and_ask(Damage damage, std::uint64_t least_refused_percent) {
     Environment environment = deriva::test::open_environment(intact);
     expected = ask_all(open_small(environment)).value();
   }
-  const Bytes file = read_file(intact.path() / "data.mdb");
-  const std::uint64_t times = from_environment("DERIVA_DAMAGES", 40);
-  const std::uint64_t first = from_environment("DERIVA_DAMAGES_FIRST", 1);
-  std::map<int, std::uint64_t> outcomes;
-  for (std::uint64_t seed = first; seed < first + times; ++seed) {
-    const GraphDirectory directory;
-    fs::copy(intact.path(), directory.path(), fs::copy_options::overwrite_existing | fs::copy_options::recursive);
-    fs::remove(directory.path() / "lock.mdb");
-    Random random(seed);
-    Bytes damaged = file;
-    damage(damaged, random);
-    std::ofstream(directory.path() / "data.mdb", std::ios::binary)
-        .write(damaged.data(), static_cast<std::streamsize>(damaged.size()));
-    const Outcome outcome = outcome_of(directory, expected);
-    ++outcomes[outcome];
-    if (outcome == refused || outcome == unharmed) continue;
-    const fs::path kept = fs::temp_directory_path() / "deriva-damaged.mdb";
-    fs::copy_file(directory.path() / "data.mdb", kept, fs::copy_options::overwrite_existing);
-    FAIL("seed " << seed << ": outcome " << outcome << "; the file is kept as " << kept);
-  }
-  // Damage may hit what nobody reads; if it always did, nothing would have been tested.
-  CAPTURE(outcomes[unharmed], outcomes[refused]);
-  REQUIRE(outcomes[refused] * 100 >= times * least_refused_percent);
+  const auto use = [&](const std::filesystem::path& directory) { return open_and_ask(directory, expected); };
+  REQUIRE(deriva::test::percent_refused<GraphDirectory>(intact.path(), damage, use) >= least_refused_percent);
 }
 
 }  // namespace
 
-TEST_CASE("a flipped bit makes a graph answer wrongly", "[dag][damage]") { damage_and_ask(flip_a_bit, 20); }
-TEST_CASE("a page of zeros makes a graph answer wrongly", "[dag][damage]") { damage_and_ask(zero_a_page, 30); }
-TEST_CASE("a page of noise makes a graph answer wrongly", "[dag][damage]") { damage_and_ask(scramble_a_page, 30); }
-TEST_CASE("two pages that changed places make a graph answer wrongly", "[dag][damage]") {
-  damage_and_ask(swap_two_pages, 30);
+TEST_CASE("a flipped bit makes a graph answer wrongly", "[dag][damage]") {
+  damage_and_ask(deriva::test::flip_a_bit, 20);
 }
-TEST_CASE("a file that is cut off makes a graph answer wrongly", "[dag][damage]") { damage_and_ask(cut_off, 80); }
+TEST_CASE("a page of zeros makes a graph answer wrongly", "[dag][damage]") {
+  damage_and_ask(deriva::test::zero_a_page, 30);
+}
+TEST_CASE("a page of noise makes a graph answer wrongly", "[dag][damage]") {
+  damage_and_ask(deriva::test::scramble_a_page, 30);
+}
+TEST_CASE("two pages that changed places make a graph answer wrongly", "[dag][damage]") {
+  damage_and_ask(deriva::test::swap_two_pages, 30);
+}
+TEST_CASE("a file that is cut off makes a graph answer wrongly", "[dag][damage]") {
+  damage_and_ask(deriva::test::cut_off, 80);
+}
 
 TEST_CASE("a graph whose state is gone or cut short is taken for an empty one", "[dag][damage]") {
   const std::size_t left = GENERATE(std::size_t{0}, std::size_t{8});

@@ -30,9 +30,10 @@ inline detail::graph::Id node_of(Environment& environment, const Address& addres
   return id.value();
 }
 
+using ChangeBytes = std::function<void(std::vector<std::byte>&)>;
+
 /// Changes a value of a table of the graph behind its back. What has the store open may remember what was there.
-inline void damage(Environment& environment, const char* table, std::uint64_t key,
-                   const std::function<void(std::vector<std::byte>&)>& change) {
+inline void damage(Environment& environment, const char* table, std::uint64_t key, const ChangeBytes& change) {
   const MDB_dbi handle = environment.impl().table(table, MDB_INTEGERKEY, 0).value();
   REQUIRE(environment.write([&](WriteTransaction& transaction) -> Result<void> {
     const std::optional<BytesView> before = detail::get(transaction.native(), handle, key);
@@ -44,11 +45,29 @@ inline void damage(Environment& environment, const char* table, std::uint64_t ke
   }));
 }
 
-/// Where the payload of a node that is in the first block begins.
-inline std::size_t payload_begin(const std::vector<std::byte>& block, detail::graph::Id id) {
-  const detail::graph::BlockShape shape(Address::size_bytes);
-  const detail::graph::PayloadView view(shape, block);
-  return static_cast<std::size_t>(view.at(id).data() - block.data());
+/// The same, and seals what comes of it: as if the graph itself had stored it.
+inline void forge(Environment& environment, const char* table, std::uint64_t key, detail::graph::Part part,
+                  std::uint32_t number, const ChangeBytes& change) {
+  const auto dag = PersistentDag<>::open(environment).value();
+  detail::graph::Seal seal{};
+  auto find = [&](detail::GraphSnapshot& graph) { seal = graph.view().state().seal(part, number); };
+  REQUIRE(environment.read(
+      [&](const ReadTransaction& transaction) { return detail::GraphAccess::engine(dag).read(transaction, find); }));
+  damage(environment, table, key, [&](std::vector<std::byte>& bytes) {
+    std::vector<std::byte> contents(bytes.begin() + detail::graph::Seal::size, bytes.end());
+    change(contents);
+    bytes.resize(detail::graph::Seal::size + contents.size());
+    detail::graph::seal_into(bytes, seal, contents);
+  });
+}
+
+/// Changes the payload of a node that is in the first block, from an offset on.
+inline void forge_payload(Environment& environment, detail::graph::Id id, std::size_t offset, std::byte byte) {
+  forge(environment, "dag.payloads.0", 0, detail::graph::Part::payloads, 0, [&](std::vector<std::byte>& block) {
+    const detail::graph::BlockShape shape(Address::size_bytes);
+    const detail::graph::PayloadView view(shape, block);
+    block[static_cast<std::size_t>(view.at(id).data() - block.data()) + offset] = byte;
+  });
 }
 
 }  // namespace deriva::test

@@ -11,6 +11,8 @@
 namespace deriva::test {
 namespace {
 
+using detail::graph::Part;
+
 void put_raw(const StoreFixture& f, std::string_view table, const Address& key, BytesView value) {
   Environment environment = f.environment();
   const auto raw = Table<Address, BytesView>::open(environment, table).value();
@@ -37,8 +39,7 @@ TEST_CASE("store: damaged bytes of a recipe are corrupted, never a recipe") {
   Environment environment = f.environment();
   const detail::graph::Id id = node_of(environment, address);
   const auto in_payload = [&](std::size_t offset, unsigned char byte) {
-    damage(environment, "dag.payloads.0", 0,
-           [&](std::vector<std::byte>& block) { block[payload_begin(block, id) + offset] = std::byte{byte}; });
+    forge_payload(environment, id, offset, std::byte{byte});
   };
   SECTION("a function that nobody knows") { in_payload(0, 99); }
   SECTION("the number of a function that does not end") { in_payload(0, 0x80); }
@@ -46,11 +47,13 @@ TEST_CASE("store: damaged bytes of a recipe are corrupted, never a recipe") {
   SECTION("params that are none") { in_payload(1, 99); }
   SECTION("other params") { in_payload(7, 16); }
   SECTION("no payload at all") {
-    damage(environment, "dag.payloads.0", 0, [](std::vector<std::byte>& block) { block.assign(270, std::byte{0}); });
+    forge(environment, "dag.payloads.0", 0, Part::payloads, 0,
+          [](std::vector<std::byte>& block) { block.assign(270, std::byte{0}); });
   }
   SECTION("a flipped bit in an input") {
     const detail::graph::Id input = node_of(environment, named("a"));
-    damage(environment, "dag.nodes.0", 0, [&](std::vector<std::byte>& keys) { keys[32 * input + 9] ^= std::byte{1}; });
+    forge(environment, "dag.nodes.0", 0, Part::addresses, 0,
+          [&](std::vector<std::byte>& keys) { keys[32 * input + 9] ^= std::byte{1}; });
   }
   SECTION("another function of that number") {
     const auto functions = Table<BytesView, BytesView>::open(environment, "functions").value();
@@ -69,8 +72,9 @@ TEST_CASE("store: a record of a result that has another size is corrupted") {
   REQUIRE(f.store->put_results({&result, 1}).has_value());
   Environment environment = f.environment();
   const std::size_t size = GENERATE(1U, 55U, 57U, 60U, 62U);
-  damage(environment, "dag.records.0", node_of(environment, address),
-         [&](std::vector<std::byte>& record) { record.resize(size); });
+  const detail::graph::Id id = node_of(environment, address);
+  forge(environment, "dag.records.0", id, Part::record, id,
+        [&](std::vector<std::byte>& record) { record.resize(size); });
   REQUIRE(f.store->result(address).error().code() == Errc::corrupted);
   REQUIRE(f.store->value(address).error().code() == Errc::corrupted);
 }
@@ -81,8 +85,9 @@ TEST_CASE("store: damaged bytes of a small result are corrupted, never a value")
   const ComputedResult result = computed(address, "value");
   REQUIRE(f.store->put_results({&result, 1}).has_value());
   Environment environment = f.environment();
-  damage(environment, "dag.records.0", node_of(environment, address),
-         [&](std::vector<std::byte>& record) { record[58] = std::byte{'V'}; });
+  const detail::graph::Id id = node_of(environment, address);
+  forge(environment, "dag.records.0", id, Part::record, id,
+        [](std::vector<std::byte>& record) { record[58] = std::byte{'V'}; });
   REQUIRE(f.store->value(address).error().code() == Errc::corrupted);
   REQUIRE(*f.store->value(address).error().address() == address);
 }

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <deriva/core/bytes.hpp>
+
+#include "storage/table_access.hpp"
+
+namespace deriva::detail::graph {
+
+/// What a value of the log or of the near edges is.
+enum class Part : std::uint8_t { addresses, inputs, near, payloads, list, payload, record };
+
+/// A checksum in front of what is stored: LMDB has none. It depends on the place as well, so that sound bytes in the
+/// wrong place are found out, too. Not against an adversary: XXH3.
+struct Seal {
+  std::uint64_t log;  ///< `GraphState::log`
+  Part part;
+  std::uint32_t number;  ///< of the block, or the id
+
+  /// Bytes that it takes.
+  static constexpr std::size_t size = 8;
+
+  std::uint64_t of(BytesView contents) const noexcept;
+};
+
+/// XXH3, 64 bits.
+std::uint64_t checksum(BytesView bytes, std::uint64_t seed) noexcept;
+
+/// What was sealed. Throws `Failure` with `corrupted` unless it is as it was.
+BytesView unseal(BytesView stored, const Seal& seal);
+/// The same, unchecked as far as it is not too short.
+BytesView sealed_contents(BytesView stored);
+
+/// Writes the seal and a copy of the contents.
+void seal_into(std::span<std::byte> room, const Seal& seal, BytesView contents);
+void put_sealed(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, const Seal& seal, BytesView contents,
+                Place place = Place::anywhere);
+
+}  // namespace deriva::detail::graph
