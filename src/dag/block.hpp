@@ -71,7 +71,7 @@ struct EncodedList {
   template <class Visit>
   bool for_each(Id self, Visit&& visit) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Id id = self - static_cast<Id>(unzigzag(read_varint(at, end)));
+      const Id id = self - static_cast<Id>(unzigzag(read_any_varint(at, end)));
       if (id >= max_nodes) throw_corrupted("a block names a node that cannot exist");
       if (!visit(id)) return false;
     }
@@ -90,6 +90,7 @@ class BlockView {
   /// Throws `Failure` when the bytes cannot be a block.
   BlockView(const BlockShape& shape, BytesView bytes);
 
+  BytesView bytes() const noexcept { return std::as_bytes(std::span(bytes_, end_)); }
   std::uint32_t count() const noexcept { return count_; }
   bool has_entry(std::uint32_t slot) const noexcept { return bit(bytes_ + 4, slot); }
   bool is_dead(std::uint32_t slot) const noexcept { return bit(bytes_ + 4 + groups_, slot); }

@@ -60,18 +60,16 @@ Result<void> GraphSnapshot::for_each_dependent(BytesView key, KeyBytesVisitor vi
   });
 }
 
-Result<void> GraphSnapshot::for_each_transitive_dependent(BytesView key, Expect expect, KeyBytesVisitor visit) const {
+Result<void> GraphSnapshot::for_each_transitive_dependent(BytesView key, Expect expect, KeyBlockVisitor visit) const {
   return guarded<void>([&]() -> Result<void> {
-    auto visit_id = with_keys(view_, visit);
-    if (const std::optional<Id> id = view_.find(key)) graph::visit_dependents(view_, *id, expect, visit_id);
+    if (const std::optional<Id> id = view_.find(key)) graph::visit_dependents(view_, *id, expect, visit);
     return {};
   });
 }
 
-Result<void> GraphSnapshot::for_each_in_order(BytesView target, Expect expect, KeyBytesVisitor visit) const {
+Result<void> GraphSnapshot::for_each_in_order(BytesView target, Expect expect, KeyBlockVisitor visit) const {
   return guarded<void>([&]() -> Result<void> {
-    auto visit_id = with_keys(view_, visit);
-    if (const std::optional<Id> id = view_.find(target)) graph::visit_needed(view_, *id, expect, visit_id);
+    if (const std::optional<Id> id = view_.find(target)) graph::visit_needed(view_, *id, expect, visit);
     return {};
   });
 }

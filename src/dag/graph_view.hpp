@@ -21,6 +21,8 @@
 
 namespace deriva::detail::graph {
 
+class BlockScan;
+
 /// What a write operation has changed and not yet stored.
 struct Staging {
   Id first_key = 0;                                    ///< the first id of a block
@@ -92,8 +94,7 @@ class GraphView {
   const std::byte* key_at(Id id);
   BytesView key(Id id) { return {key_at(id), shape_.key_size()}; }
   BlockView block(std::uint32_t number);
-  /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false; remembers no more
-  /// of them than that they are sound.
+  /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false.
   template <class Visit>
   void for_each_block(std::uint32_t from, Visit&& visit);
   /// The encoded block as it is stored.
@@ -162,6 +163,7 @@ class GraphView {
   bool is_live(Id id, BytesView key);
 
  private:
+  friend class BlockScan;
   bool refresh();
   void catch_up();
   PackedSet::Reader& reader(IndexedSet which);
@@ -196,22 +198,34 @@ class GraphView {
   std::vector<std::uint64_t> recent_;  // scratch
 };
 
+/// Goes through the blocks of a view in order: by what its session remembers, and by a cursor where that is nothing.
+class BlockScan {
+ public:
+  struct Item {
+    std::uint32_t number;
+    const std::byte* addresses;
+    BlockView block;
+  };
+
+  BlockScan(GraphView& view, std::uint32_t from) : view_(view), number_(from) {}
+  /// The next block; nothing behind the last one.
+  std::optional<Item> next();
+
+ private:
+  Item read(std::uint32_t number);
+  void prefetch(std::uint32_t number);
+
+  GraphView& view_;
+  std::uint32_t number_;
+  Cursor cursor_;
+  std::optional<TableEntry> entry_;
+};
+
 template <class Visit>
 void GraphView::for_each_block(std::uint32_t from, Visit&& visit) {
-  Cursor cursor(transaction_, tables().nodes);
-  std::optional<TableEntry> entry = cursor.at_least(2 * std::uint64_t{from});
-  for (std::uint32_t number = from; shape_.first_of(number) < state().next; ++number) {
-    const bool addressed = entry && entry->key == 2 * std::uint64_t{number};
-    const std::byte* addresses = addressed ? check_seal(Part::addresses, number, entry->value).data() : nullptr;
-    if (addressed) entry = cursor.next();
-    const Block* staged = staged_block(number);
-    const bool open = is_open(number);
-    if (!staged && !open && (!addressed || !entry || entry->key % 2 == 0)) throw_corrupted("a block is missing");
-    const BlockView block =
-        staged ? staged->view() : BlockView(shape_, open ? stored_block(number) : check_inputs(number, entry->value));
-    if (!addressed) addresses = key_at(shape_.first_of(number));
-    if (!visit(number, addresses, block)) return;
-    if (entry && entry->key % 2 != 0) entry = cursor.next();
+  BlockScan scan(*this, from);
+  while (const std::optional<BlockScan::Item> item = scan.next()) {
+    if (!visit(item->number, item->addresses, item->block)) return;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -12,7 +13,7 @@ namespace deriva::detail::graph {
 namespace {
 
 // A look-up of dependents costs about as much as sweeping over the inputs of so many nodes.
-constexpr std::size_t sweep_worth = 64;
+constexpr std::size_t sweep_worth = 128;
 
 // Leaves every node that `expand` leads to from `root` after all its neighbours; `leave` returns whether to go on.
 template <class Expand, class Leave>
@@ -55,15 +56,43 @@ void sweep_up(GraphView& view, IdSet& reached, Id begin) {
         wanted |= input < reached.bound() && reached.contains(input);
         return true;
       });
-      if (wanted && id >= begin && !(any_dead && block.is_dead(slot))) reached.insert(id);
+      reached.insert_if(id, wanted && id >= begin && !(any_dead && block.is_dead(slot)));
     });
     return true;
   });
 }
 
+// Visits the members of a set from one on, in the order of ids; of `entries_only`, those that have an entry.
+void visit_members(GraphView& view, const IdSet& members, Id from, bool entries_only, KeyBlockVisitor visit) {
+  const BlockShape& shape = view.shape();
+  std::vector<std::uint8_t> bitmap(shape.groups() + sizeof(std::uint64_t));
+  while (from < members.bound() && (from = members.at_least(from)) != IdSet::none) {
+    const std::uint32_t number = shape.block_of(from);
+    const Id first = shape.first_of(number);
+    const Id end = std::min(first + shape.nodes(), members.bound());
+    for (Id id = first; id < end; id += 64) {
+      std::uint64_t bits = members.members(id);
+      if (from > id) bits &= from - id < 64 ? ~std::uint64_t{0} << (from - id) : 0;
+      if (end - id < 64) bits &= (std::uint64_t{1} << (end - id)) - 1;
+      std::memcpy(&bitmap[(id - first) / 8], &bits, sizeof(bits));
+    }
+    if (entries_only) {
+      const BlockView block = view.block(number);
+      for (std::size_t group = 0; group < shape.groups(); ++group) bitmap[group] &= block.live_entries(group);
+    }
+    if (!visit({view.key_at(first), bitmap.data(), end - first})) return;
+    from = end;
+  }
+}
+
+bool visit_one(GraphView& view, Id id, KeyBlockVisitor visit) {
+  const std::uint8_t member = 1;
+  return visit({view.key_at(id), &member, 1});
+}
+
 // Looks up the dependents of one node after the other, until so many are known that reading the inputs of all nodes
 // that are left is cheaper.
-void sweep_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit) {
+void sweep_dependents(GraphView& view, Id root, ExpectIds expect, KeyBlockVisitor visit) {
   IdSet reached(view.state().next);
   reached.insert(root);
   std::size_t known = 1;
@@ -79,13 +108,10 @@ void sweep_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit)
     }
   }
   expect(reached.size() - 1);
-  for (Id at = root; at + 1 < reached.bound();) {
-    at = reached.at_least(at + 1);
-    if (at == IdSet::none || !visit(at)) return;
-  }
+  visit_members(view, reached, root + 1, false, visit);
 }
 
-void search_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit) {
+void search_dependents(GraphView& view, Id root, ExpectIds expect, KeyBlockVisitor visit) {
   IdSet seen(view.state().next);
   std::vector<Id> order;
   const auto expand = [&](Id id, std::vector<Id>& out) {
@@ -95,7 +121,7 @@ void search_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit
   order.pop_back();  // the root
   expect(order.size());
   for (auto at = order.rbegin(); at != order.rend(); ++at) {
-    if (!visit(*at)) return;
+    if (!visit_one(view, *at, visit)) return;
   }
 }
 
@@ -140,9 +166,17 @@ IdSet sweep_needed(GraphView& view, Id target) {
   return reached;
 }
 
+// Inputs before dependents, whatever their ids are.
+template <class Leave>
+void search_needed(GraphView& view, Id target, Leave&& leave) {
+  IdSet seen(view.state().next);
+  post_order(
+      seen, target, [&](Id id, std::vector<Id>& out) { expand_inputs(view, id, out); }, leave);
+}
+
 }  // namespace
 
-void visit_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit) {
+void visit_dependents(GraphView& view, Id root, ExpectIds expect, KeyBlockVisitor visit) {
   if (view.state().late == 0) {
     sweep_dependents(view, root, expect, visit);
   } else {
@@ -150,27 +184,21 @@ void visit_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit)
   }
 }
 
-void visit_needed(GraphView& view, Id target, ExpectIds expect, VisitId visit) {
+void visit_needed(GraphView& view, Id target, ExpectIds expect, KeyBlockVisitor visit) {
   if (!view.has_entry(target)) return;
-  const auto visit_entry = [&](Id id) { return !view.has_entry(id) || visit(id); };
   if (view.state().late == 0) {
     const IdSet reached = sweep_needed(view, target);
     expect(reached.size());
-    for (Id at = reached.at_least(0); at != IdSet::none;
-         at = at + 1 < reached.bound() ? reached.at_least(at + 1) : IdSet::none) {
-      if (!visit_entry(at)) return;
-    }
+    visit_members(view, reached, 0, true, visit);
   } else {
-    IdSet seen(view.state().next);
-    post_order(
-        seen, target, [&](Id id, std::vector<Id>& out) { expand_inputs(view, id, out); }, visit_entry);
+    search_needed(view, target, [&](Id id) { return !view.has_entry(id) || visit_one(view, id, visit); });
   }
 }
 
 std::uint32_t depth(GraphView& view, Id target) {
   boost::unordered_flat_map<Id, std::uint32_t> depths;
   std::uint32_t last = 0;
-  auto visit = [&](Id id) {
+  const auto note = [&](Id id) {
     last = 0;
     view.for_each_input(id, [&](Id input) {
       const auto found = depths.find(input);
@@ -179,8 +207,14 @@ std::uint32_t depth(GraphView& view, Id target) {
     });
     return depths.emplace(id, last), true;
   };
-  auto expect = [&](std::size_t count) { depths.reserve(count); };
-  visit_needed(view, target, expect, visit);
+  if (!view.has_entry(target)) return 0;
+  if (view.state().late != 0) {
+    search_needed(view, target, note);
+    return last;
+  }
+  const IdSet reached = sweep_needed(view, target);
+  depths.reserve(reached.size());
+  for (Id id = 0; id < reached.bound() && (id = reached.at_least(id)) != IdSet::none; ++id) note(id);
   return last;
 }
 

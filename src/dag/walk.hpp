@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <deriva/dag/detail/graph_engine.hpp>
 #include <deriva/storage/function_ref.hpp>
 
 #include "dag/graph_view.hpp"
@@ -20,10 +21,10 @@ using VisitId = FunctionRef<bool(Id)>;
 using ExpectIds = FunctionRef<void(std::size_t)>;
 
 /// Visits everything that depends on `root`, without `root`: each once, after those of the set that it depends on.
-void visit_dependents(GraphView& view, Id root, ExpectIds expect, VisitId visit);
+void visit_dependents(GraphView& view, Id root, ExpectIds expect, KeyBlockVisitor visit);
 
 /// Visits the entries that `target` needs, inputs before dependents, `target` last. Leaves are left out.
-void visit_needed(GraphView& view, Id target, ExpectIds expect, VisitId visit);
+void visit_needed(GraphView& view, Id target, ExpectIds expect, KeyBlockVisitor visit);
 
 /// Edges on the longest way from `id` down.
 std::uint32_t depth(GraphView& view, Id id);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,7 +32,7 @@ class DagSnapshot {
 
   Result<std::optional<std::vector<Key>>> inputs(const Key& key) const {
     std::optional<std::vector<Key>> keys(std::in_place);
-    auto add = adder(*keys);
+    auto add = [&](const std::byte* bytes) { return keys->push_back(load(bytes)), true; };
     const Result<bool> found = native_.for_each_input(detail::key_bytes(key), add);
     if (!found) return found.error();
     if (!*found) keys.reset();
@@ -44,7 +45,10 @@ class DagSnapshot {
   }
 
   Result<std::vector<Key>> direct_dependents(const Key& key) const {
-    return collect([&](auto&, auto& add) { return native_.for_each_dependent(detail::key_bytes(key), add); });
+    return collect([&](auto&, auto& add) {
+      auto visit = on_bytes(add);
+      return native_.for_each_dependent(detail::key_bytes(key), visit);
+    });
   }
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each_dependent(const Key& key, Visitor&& visitor) const {
@@ -54,23 +58,26 @@ class DagSnapshot {
 
   Result<std::vector<Key>> transitive_dependents(const Key& key) const {
     return collect([&](auto& expect, auto& add) {
-      return native_.for_each_transitive_dependent(detail::key_bytes(key), expect, add);
+      auto visit = on_blocks(add);
+      return native_.for_each_transitive_dependent(detail::key_bytes(key), expect, visit);
     });
   }
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each_transitive_dependent(const Key& key, Visitor&& visitor) const {
-    auto visit = on_bytes(visitor);
+    auto visit = on_blocks(visitor);
     auto expect = [](std::size_t) {};
     return native_.for_each_transitive_dependent(detail::key_bytes(key), expect, visit);
   }
 
   Result<std::vector<Key>> resolve_order(const Key& target) const {
-    return collect(
-        [&](auto& expect, auto& add) { return native_.for_each_in_order(detail::key_bytes(target), expect, add); });
+    return collect([&](auto& expect, auto& add) {
+      auto visit = on_blocks(add);
+      return native_.for_each_in_order(detail::key_bytes(target), expect, visit);
+    });
   }
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each_in_order(const Key& target, Visitor&& visitor) const {
-    auto visit = on_bytes(visitor);
+    auto visit = on_blocks(visitor);
     auto expect = [](std::size_t) {};
     return native_.for_each_in_order(detail::key_bytes(target), expect, visit);
   }
@@ -79,13 +86,7 @@ class DagSnapshot {
 
   template <KeyVisitor<Key> Visitor>
   Result<void> for_each(Visitor&& visitor) const {
-    auto visit = [&visitor](const detail::KeyBlock& block) {
-      for (std::uint32_t slot = 0; slot < block.count; ++slot) {
-        if (((std::uint32_t{block.entries[slot / 8]} >> (slot % 8)) & 1U) == 0) continue;
-        if (!visitor(load(block.keys + std::size_t{slot} * sizeof(Key)))) return false;
-      }
-      return true;
-    };
+    auto visit = on_blocks(visitor);
     return native_.for_each_block(visit);
   }
 
@@ -106,8 +107,24 @@ class DagSnapshot {
   static auto on_bytes(Visitor& visitor) {
     return [&visitor](const std::byte* bytes) -> bool { return visitor(load(bytes)); };
   }
-  static auto adder(std::vector<Key>& keys) {
-    return [&keys](const std::byte* bytes) { return keys.push_back(load(bytes)), true; };
+  template <class Visitor>
+  static auto on_blocks(Visitor& visitor) {
+    return [&visitor](const detail::KeyBlock& block) -> bool {
+      const std::byte* keys = block.keys;
+      for (std::uint32_t group = 0; 8 * group < block.count; ++group, keys += 8 * sizeof(Key)) {
+        std::uint32_t members = block.members[group];
+        if (members == 0xffU) {
+          for (std::size_t at = 0; at < 8; ++at) {
+            if (!visitor(load(keys + at * sizeof(Key)))) return false;
+          }
+          continue;
+        }
+        for (; members != 0; members &= members - 1) {
+          if (!visitor(load(keys + static_cast<std::size_t>(std::countr_zero(members)) * sizeof(Key)))) return false;
+        }
+      }
+      return true;
+    };
   }
   template <class Ask>
   static Result<std::vector<Key>> collect(Ask&& ask) {
@@ -116,7 +133,7 @@ class DagSnapshot {
       keys.reserve(count);
       detail::expect_writes(keys.data(), keys.capacity() * sizeof(Key));
     };
-    auto add = adder(keys);
+    auto add = [&keys](const Key& key) { return keys.push_back(key), true; };
     if (const Result<void> asked = ask(expect, add); !asked) return asked.error();
     return keys;
   }

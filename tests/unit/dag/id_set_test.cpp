@@ -17,6 +17,10 @@ TEST_CASE("a set of ids differs from a std::set", "[dag]") {
   for (int i = 0; i < 300; ++i) {
     const Id id = static_cast<Id>(random()) % bound;
     REQUIRE(ids.insert(id) == model.insert(id).second);
+    const Id doubtful = static_cast<Id>(random()) % bound;
+    const bool wanted = random() % 2 == 0;
+    ids.insert_if(doubtful, wanted);
+    if (wanted) model.insert(doubtful);
     const Id probe = static_cast<Id>(random()) % bound;
     REQUIRE(ids.contains(probe) == model.contains(probe));
     const auto next = model.lower_bound(probe);
@@ -24,5 +28,12 @@ TEST_CASE("a set of ids differs from a std::set", "[dag]") {
     const auto after = model.upper_bound(probe);
     REQUIRE(ids.at_most(probe) == (after == model.begin() ? IdSet::none : *std::prev(after)));
   }
+  for (Id first = 0; first < bound; first += 1 + first / 7) {
+    const std::uint64_t members = ids.members(first);
+    for (Id bit = 0; bit < 64; ++bit) {
+      if (((members >> bit) & 1U) != model.count(first + bit)) FAIL("bit " << bit << " from " << first);
+    }
+  }
   REQUIRE_THROWS_AS(ids.insert(bound), Failure);
+  REQUIRE_THROWS_AS(ids.insert_if(bound, false), Failure);
 }

@@ -21,10 +21,10 @@ class Writer;
 
 /// Called with the bytes of a key; returns whether to go on.
 using KeyBytesVisitor = FunctionRef<bool(const std::byte* key)>;
-/// The nodes of a block: their keys one after the other, and a bitmap of those that have an entry and are live.
+/// Keys one after the other, and a bitmap of those that are meant; none behind the last one is.
 struct KeyBlock {
   const std::byte* keys;
-  const std::uint8_t* entries;
+  const std::uint8_t* members;
   std::uint32_t count;
 };
 using KeyBlockVisitor = FunctionRef<bool(const KeyBlock&)>;
@@ -50,8 +50,8 @@ class GraphSnapshot {
   Result<void> for_each_dependent(BytesView key, KeyBytesVisitor visit) const;
   /// Called once, before the first visit, with the number of visits at most; not at all when that is not known.
   using Expect = FunctionRef<void(std::size_t)>;
-  Result<void> for_each_transitive_dependent(BytesView key, Expect expect, KeyBytesVisitor visit) const;
-  Result<void> for_each_in_order(BytesView target, Expect expect, KeyBytesVisitor visit) const;
+  Result<void> for_each_transitive_dependent(BytesView key, Expect expect, KeyBlockVisitor visit) const;
+  Result<void> for_each_in_order(BytesView target, Expect expect, KeyBlockVisitor visit) const;
   Result<std::uint32_t> depth(BytesView key) const;
   /// All live entries, inputs before dependents.
   Result<void> for_each_block(KeyBlockVisitor visit) const;
