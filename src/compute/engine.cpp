@@ -205,17 +205,19 @@ void Engine::cancel(RequestId id) {
 
 /// Ends a request at once, if it is not over; what only it wanted is freed in slices.
 void Engine::give_up(Lock& lock, RequestId id, const Error& why) {
-  if (!plan_.drop_request(id)) return;
+  plan_.drop_request(id);
   const RequestPtr request = take_request(id);
+  if (!request) return;
   plan_.sweep(sweep_at_once);
   stop_abandoned(lock);
   wake();
   conclude(lock, request, why);
 }
 
-/// Takes a request out of the table, that is over.
+/// Takes a request out of the table, that is over; null if it is not there any more.
 RequestPtr Engine::take_request(RequestId id) {
   const auto entry = requests_.find(id);
+  if (entry == requests_.end()) return nullptr;
   RequestPtr request = std::move(entry->second);
   requests_.erase(entry);
   listeners_ -= request->options.on_computed ? 1U : 0U;

@@ -25,6 +25,7 @@
 
 #include "compute/engine_events.hpp"
 #include "compute/error_memo.hpp"
+#include "compute/fair_mutex.hpp"
 #include "compute/function_table.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
@@ -60,7 +61,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void function_progressed(RequestId id);
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
+  using Lock = std::unique_lock<FairMutex>;
   using Clock = std::chrono::steady_clock;
 
   /// A request whose value is there, and which waits until batch `batch` is written.
@@ -164,6 +165,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::unique_ptr<Worker> enter();
   void leave(std::unique_ptr<Worker> worker);
   bool run_here(Lock& lock);
+  bool clear_up(Lock& lock);
   bool to_write() const;
   bool can_make_room() const;
   bool to_explore() const;
@@ -279,8 +281,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   ResultCache cache_;
   std::atomic<RequestId> next_request_{1};
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;  ///< For threads that block.
+  mutable FairMutex mutex_;
+  std::condition_variable_any changed_;  ///< For threads that block.
   Plan plan_;
   const std::uint32_t coroutine_limit_;  ///< Of the plan, as the next ones.
   const std::uint32_t blocking_limit_;

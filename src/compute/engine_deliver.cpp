@@ -4,8 +4,11 @@
 
 namespace deriva::detail {
 
-/// Completes the requests that the plan has finished, or keeps them until they are written.
+/// Completes the requests that the plan has finished, or keeps them until they are written; tells of failures so far
+/// that most are told at once, and the rest in slices.
 void Engine::deliver(Lock& lock) {
+  constexpr std::size_t told_at_once = 1'024;
+  if (plan_.has_failing()) plan_.fail_further(told_at_once);
   count_met();
   if (plan_.has_resumed()) resume_functions(lock);
   if (!plan_.has_finished()) return;
@@ -52,9 +55,10 @@ void Engine::recycle(RequestPtr request) {
   unused_requests_.push_back(std::move(request));
 }
 
-/// The request leaves the table. Nothing: it waits until it is durable.
+/// The request leaves the table. Nothing: it has left it, or waits until it is durable.
 std::optional<Engine::Delivery> Engine::take_delivery(Plan::Finished finished) {
   RequestPtr request = take_request(finished.request);
+  if (!request) return std::nullopt;  // It was cancelled before everybody was told of the failure.
   request->depth = finished.depth;
   if (finished.failures) {
     request->outcome.failures = finished.failures->errors;

@@ -68,8 +68,9 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
     }
     worker.expansions.clear();
     count_met();
-    const bool go_on = fits && !plan_.is_large() && looked_up < nodes_per_step && written_ == worker.written &&
-                       entered_ == worker.entered && !stopping_ && plan_.numbering() == worker.numbering;
+    const bool go_on = fits && !plan_.is_large() && !plan_.has_failing() && looked_up < nodes_per_step &&
+                       written_ == worker.written && entered_ == worker.entered && !stopping_ &&
+                       plan_.numbering() == worker.numbering;
     if (go_on) plan_.take_expansions(options_.memory_bytes > 0 ? limited_slice : slice, worker.expansions);
     if (plan_.has_ready()) wake();
     lock.unlock();

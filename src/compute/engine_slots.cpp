@@ -7,7 +7,7 @@
 namespace deriva::detail {
 namespace {
 
-/// Nodes that are freed between two other pieces of work.
+/// Nodes that are freed, or told of a failure, between two other pieces of work.
 constexpr std::size_t sweep_slice = 4'096;
 
 }  // namespace
@@ -95,7 +95,7 @@ bool Engine::may_run() const {
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return (to_explore() && !exploring_) || plan_.can_check_waits() || plan_.has_orphans() || to_write() ||
+  return (to_explore() && !exploring_) || plan_.can_check_waits() || plan_.has_rubbish() || to_write() ||
          can_make_room() || !verifications_.empty() || has_due_retry() || may_run();
 }
 
@@ -115,7 +115,7 @@ void Engine::wake(std::size_t ready) {
   if (stopping_) return;
   if (!may_run()) ready = can_make_room() ? 1 : 0;
   const bool to_plan = (to_explore() && !exploring_) || plan_.can_check_waits();
-  const std::size_t waiting = ready + (to_plan ? 1U : 0U) + (plan_.has_orphans() ? 1U : 0U) + (to_write() ? 1U : 0U) +
+  const std::size_t waiting = ready + (to_plan ? 1U : 0U) + (plan_.has_rubbish() ? 1U : 0U) + (to_write() ? 1U : 0U) +
                               (has_due_retry() ? 1U : 0U) +
                               (verifications_.empty() ? 0U : verifications_.front()->unbegun);
   const std::size_t wanted = std::min(options_.concurrency, busy_ + waiting);
@@ -162,21 +162,28 @@ void Engine::drain() {
   leave(std::move(worker));
 }
 
+/// A slice of what failures and cancellations leave behind. Who waits for the mutex comes next.
+bool Engine::clear_up(Lock& lock) {
+  if (!plan_.has_rubbish()) return false;
+  plan_.fail_further(sweep_slice);
+  plan_.sweep(sweep_slice);
+  stop_abandoned(lock);
+  deliver(lock);
+  mutex_.let_in(lock);
+  return true;
+}
+
 bool Engine::step(Lock& lock, Worker& worker) {
   const bool write_now = !endings_.empty() || !flush_waiters_.empty() ||
                          unwritten_.results.size() >= options_.flush_results ||
                          unwritten_.bytes >= options_.flush_bytes;
   if (write_now && write_results(lock)) return true;
-  const bool swept = plan_.has_orphans();
-  if (swept) {
-    plan_.sweep(sweep_slice);
-    stop_abandoned(lock);
-  }
+  const bool cleared = clear_up(lock);
   if (help_verify(lock, worker) || retry(lock)) return true;
   // Exploring comes first: what is missing shows before much is computed, and the total is known early. Unless
   // memory is short: then what is explored goes before there is more of it.
   if (plan_.is_large() && (run(lock, worker) || make_room(lock))) return true;
-  if (expand(lock, worker) || check_waits(lock) || run(lock, worker) || make_room(lock) || swept) return true;
+  if (expand(lock, worker) || check_waits(lock) || run(lock, worker) || make_room(lock) || cleared) return true;
   return write_results(lock);
 }
 

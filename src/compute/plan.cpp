@@ -36,10 +36,10 @@ void Plan::add_request(const Wish& wish) {
   if (n.state == State::available) {
     finish_requests(node, nullptr);
   } else if (n.state == State::failed) {
-    finish_requests(node, poisoned_.at(node));
+    finish_requests(node, poisoned_[node]);
     release(node);
   } else if (n.poisoned && !wish.keep_going) {
-    finish_requests(node, poisoned_.at(node), true);
+    finish_requests(node, poisoned_[node], true);
   } else if (wish.waiter != none) {
     request.waiter = wish.waiter;
     begin_wait(slot);
@@ -75,7 +75,8 @@ void Plan::leave(std::uint32_t request) {
   if (--requests_[request].members == 0) requests_.give_back(request);
 }
 
-/// Of a node that failed, those that do not keep going may be told before the others.
+/// Of a node that failed, those that do not keep going may be told before the others. While failures are being told,
+/// hosts do not learn of them: they might ask again, and come upon what is yet to fail.
 void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient) {
   std::uint32_t slot = std::exchange(nodes_[node].first_request, none);
   while (slot != none) {
@@ -83,8 +84,9 @@ void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_i
     if (only_impatient && request.keep_going) {
       requests_[slot].next_on_target = std::exchange(nodes_[node].first_request, slot);
     } else {
-      finished_.push_back({request.id, failures, std::nullopt, nodes_[node].depth});
-      if (!failures && nodes_[node].has_value) finished_.back().value = nodes_[node].value;
+      std::vector<Finished>& finished = failures && has_failing() ? told_ : finished_;
+      finished.push_back({request.id, failures, std::nullopt, nodes_[node].depth});
+      if (!failures && nodes_[node].has_value) finished.back().value = nodes_[node].value;
       if (request.waiter != none) end_wait(request.waiter, slot);
       leave_request(slot);
       if (!failures || only_impatient) release(node);  // A failed node is freed as a whole.
@@ -115,14 +117,14 @@ void Plan::join_turn(Turn turn, std::uint32_t request) {
   turns.last = request;
 }
 
-/// The request whose turn it is, or `none`. While orphans are being freed, what is over comes last: its nodes may be
-/// among them.
+/// The request whose turn it is, or `none`. While failures are told and orphans freed, what is over comes last: its
+/// nodes may be among them.
 std::uint32_t Plan::pick(Turn turn) {
   const bool lowest_first = ++picks_ % ageing == 0;
   for (std::size_t i = 0; i < priorities; ++i) {
     Turns& turns = turns_[turn][lowest_first ? i : priorities - 1 - i];
     if (turns.first == none) continue;
-    if (!has_orphans()) return turns.first;
+    if (!has_rubbish()) return turns.first;
     const std::uint32_t last = turns.last;
     while (!requests_[turns.first].open && turns.first != last) next_turn(turn, turns.first, true);
     if (requests_[turns.first].open) return turns.first;
@@ -281,8 +283,7 @@ void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(Store
     link(n.work.first_edge + i, input, node);
   }
   end_exploring(node);
-  if (n.poisoned && n.work.pending == 0) failing_.push_back({node, poisoned_.at(node)});
-  fail_all();
+  if (n.poisoned && n.work.pending == 0) begin_failing(node, poisoned_[node]);
   if (n.state == State::waiting && n.work.pending == 0) make_ready(node);
 }
 
@@ -291,7 +292,7 @@ void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent) {
   Node& below = nodes_[input];
   if (below.state == State::failed) {
     edges_[edge] = {none, dependent, none, none};
-    return pass_on(dependent, poisoned_.at(input));
+    return pass_on(dependent, FailuresPtr(poisoned_[input]));
   }
   ++below.interest;
   if (below.state == State::available) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -98,9 +99,13 @@ class Plan {
   void set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of);
   /// It is to be looked up again.
   void retry(NodeId node);
-  /// Also answers `take_ready`. Every request that depends on the node is finished with the error: at once, or if it
-  /// keeps going, when everything else below it is done.
+  /// Also answers `take_ready`. Every request that depends on the node is finished with the error, by `fail_further`:
+  /// as soon as all of them are told, or if it keeps going, when everything else below it is done.
   void fail(NodeId node, const Error& error);
+  /// Whether there are failures of which not all that depends on them was told.
+  [[nodiscard]] bool has_failing() const noexcept { return !failing_.empty() || has_poisoned(); }
+  /// Tells so many nodes.
+  void fail_further(std::size_t most);
 
   // --- Functions
 
@@ -167,7 +172,7 @@ class Plan {
   /// Whether nothing runs, if memory is limited, but functions that wait.
   [[nodiscard]] bool is_idle() const noexcept { return memory_.running == waits_.size(); }
   /// Whether nothing will give memory back before something else runs.
-  [[nodiscard]] bool is_stuck() const noexcept { return is_idle() && !exploring_.any() && !has_orphans(); }
+  [[nodiscard]] bool is_stuck() const noexcept { return is_idle() && !exploring_.any() && !has_rubbish(); }
   /// Lets the next node run, or fail, though there is no memory for it. Requires: `is_stuck`.
   void admit_anyway() noexcept;
   /// Whether it takes so much itself that what is ready is better run before more is explored.
@@ -209,6 +214,8 @@ class Plan {
   /// Including those that nobody wants any more and that were not swept.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_ + fresh_.size(); }
   [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty() || !kept_enough_.empty(); }
+  /// Whether `fail_further` or `sweep` have something to do.
+  [[nodiscard]] bool has_rubbish() const noexcept { return has_orphans() || has_failing(); }
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.in_use() - dropped_; }
   /// Which request brought the node in, or 0 if that is over; the node must not be gone.
   [[nodiscard]] RequestId owner(NodeId node) const { return requests_[nodes_[node].owner].id; }
@@ -318,22 +325,29 @@ class Plan {
   std::vector<NodeId> find_cycle(const Request& wait);
   void fail_wait(std::uint32_t request, std::span<const NodeId> cycle);
 
-  // plan_drop.cpp: failing, dropping
+  // plan_fail.cpp
   struct Failing {
     NodeId node;
     FailuresPtr failures;
   };
-  void fail_all();
-  void fail_one(const Failing& failing);
-  void keep_failed(const Failing& failing);
-  void tell_failure(NodeId node, const FailuresPtr& failures);
+  void begin_failing(NodeId node, FailuresPtr failures);
+  void fail_next();
+  void tell_next(NodeId node, const FailuresPtr& failures);
+  void end_failing(NodeId node, const FailuresPtr& failures);
+  void keep_failed(NodeId node, const FailuresPtr& failures);
   void pass_on(NodeId dependent, const FailuresPtr& failures);
+  bool has_poisoned() const noexcept { return !poisoning_.empty() || poison_edge_ != none; }
   void poison(NodeId node, const FailuresPtr& failures);
+  void poison_next();
+  void skip_poisoning(const Edge& edge);
+
+  // plan_drop.cpp
   void release(NodeId node);
   void give_up(NodeId node);
   void release_inputs(NodeId node);
   void unlink(const Edge& removed);
   void abandon(NodeId node);
+  void drop(NodeId node);
   void forget(NodeId node);
   void free(NodeId node);
   void shrink_if_empty();
@@ -348,7 +362,7 @@ class Plan {
   boost::unordered_flat_map<RequestId, std::uint32_t> request_slots_;
   std::vector<Function> functions_;
   std::vector<Limit> limits_{Limit{}};
-  boost::unordered_flat_map<NodeId, FailuresPtr> poisoned_;
+  SparseSlab<FailuresPtr> poisoned_;  ///< Of poisoned nodes, by number.
   std::array<std::array<Turns, priorities>, 2> turns_;
   std::uint32_t picks_ = 0;
   std::size_t expansions_ = 0;
@@ -360,7 +374,10 @@ class Plan {
   std::vector<NodeId> kept_enough_;  ///< Nobody wants them, or somebody again.
   std::vector<NodeId> visit_;        ///< Of one call; kept for its memory.
   std::vector<Raise> raises_;
-  std::vector<Failing> failing_;
+  std::deque<Failing> failing_;
+  std::deque<NodeId> poisoning_;
+  std::uint32_t poison_edge_ = none;  ///< To the dependent of a poisoned node that is told next.
+  std::vector<Finished> told_;        ///< Finished when nothing is failing any more.
   std::vector<Finished> finished_;
   std::vector<NodeId> abandoned_;
   boost::unordered_flat_map<NodeId, std::vector<std::uint32_t>> waits_;  ///< Requests of functions, by who waits.

@@ -4,105 +4,6 @@
 
 namespace deriva::detail {
 
-// --- Failing
-
-void Plan::fail(NodeId node, const Error& error) {
-  if (nodes_[node].state == State::expanding) end_exploring(node);
-  if (nodes_[node].state == State::running) forget_waits(node);
-  give_places_back(node);
-  failing_.push_back({node, make_failure(error)});
-  fail_all();
-  shrink_if_empty();
-}
-
-void Plan::fail_all() {
-  while (!failing_.empty()) {
-    const Failing next = std::move(failing_.back());
-    failing_.pop_back();
-    fail_one(next);
-  }
-}
-
-void Plan::fail_one(const Failing& failing) {
-  Node& n = nodes_[failing.node];
-  if (n.state == State::gone || n.state == State::failed) return;  // Reached over two edges.
-  tell_failure(failing.node, failing.failures);
-  release_inputs(failing.node);
-  if (n.keep_going && !n.forgotten && exploring_.any()) {
-    keep_failed(failing);
-  } else {
-    free(failing.node);
-  }
-}
-
-/// A request that keeps going may come upon the node again.
-void Plan::keep_failed(const Failing& failing) {
-  Node& n = nodes_[failing.node];
-  n.work = PlanNode::Work();
-  n.state = State::failed;
-  n.poisoned = true;
-  n.interest = 0;
-  poisoned_.insert_or_assign(failing.node, failing.failures);
-  give_up(failing.node);
-}
-
-/// Finishes the requests for a node that fails, and passes the failure on to what depends on it.
-void Plan::tell_failure(NodeId node, const FailuresPtr& failures) {
-  finish_requests(node, failures);
-  for (std::uint32_t edge = std::exchange(nodes_[node].first_dependent, none); edge != none;) {
-    Edge& told = edges_[edge];
-    edge = told.next;
-    told.input = none;
-    pass_on(told.dependent, failures);
-    Node& dependent = nodes_[told.dependent];
-    if (dependent.keep_going && --dependent.work.pending == 0) {
-      failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
-    }
-  }
-}
-
-/// An input of the dependent failed.
-void Plan::pass_on(NodeId dependent, const FailuresPtr& failures) {
-  if (nodes_[dependent].keep_going) {
-    poison(dependent, failures);
-  } else {
-    failing_.push_back({dependent, failures});
-  }
-}
-
-void Plan::expire(NodeId node, const Error& error) {
-  forget(node);
-  tell_failure(node, make_failure(error));
-  nodes_[node].interest = 0;
-  fail_all();
-}
-
-/// Below this node, which keeps going, something failed: those above that do not keep going are told at once.
-void Plan::poison(NodeId node, const FailuresPtr& failures) {
-  visit_.assign(1, node);
-  while (!visit_.empty()) {
-    const NodeId next = visit_.back();
-    visit_.pop_back();
-    Node& n = nodes_[next];
-    if (n.poisoned) {
-      FailuresPtr& known = poisoned_.at(next);
-      if (next == node) known = merge(known, failures);
-      continue;
-    }
-    n.poisoned = true;
-    poisoned_.emplace(next, failures);
-    finish_requests(next, failures, true);
-    for (std::uint32_t edge = n.first_dependent; edge != none; edge = edges_[edge].next) {
-      const NodeId dependent = edges_[edge].dependent;
-      if (nodes_[dependent].keep_going) {
-        visit_.push_back(dependent);
-      } else {
-        failing_.push_back({dependent, failures});
-      }
-    }
-  }
-}
-
 // --- Interest
 
 void Plan::release(NodeId node) {
@@ -143,6 +44,7 @@ void Plan::release_inputs(NodeId node) {
 }
 
 void Plan::unlink(const Edge& removed) {
+  skip_poisoning(removed);
   if (removed.next != none) edges_[removed.next].previous = removed.previous;
   if (removed.previous != none) {
     edges_[removed.previous].next = removed.next;
@@ -181,7 +83,8 @@ void Plan::abandon(NodeId node) {
     case State::available:
     case State::failed:
     case State::expanding:
-      break;  // The worker's report frees it.
+    case State::failing:
+      break;  // The worker's report frees it, or `fail_further`.
     case State::running:
       if (!n.stoppable || n.forgotten) break;
       forget(node);
@@ -189,16 +92,22 @@ void Plan::abandon(NodeId node) {
       break;
     case State::unexpanded:
     case State::ready:
-      release_inputs(node);
-      forget(node);
-      ++dropped_;
-      n.state = State::dropped;  // Freed when the queue comes to it.
+      drop(node);
       break;
     case State::waiting:
+      if (n.poisoning) return drop(node);
       release_inputs(node);
       free(node);
       break;
   }
+}
+
+/// Frees it as far as that is possible before the queue comes to it.
+void Plan::drop(NodeId node) {
+  release_inputs(node);
+  forget(node);
+  ++dropped_;
+  nodes_[node].state = State::dropped;
 }
 
 void Plan::forget(NodeId node) {
@@ -211,7 +120,7 @@ void Plan::forget(NodeId node) {
 void Plan::free(NodeId node) {
   forget(node);
   Node& n = nodes_[node];
-  if (n.poisoned) poisoned_.erase(node);
+  if (n.poisoned) poisoned_[node] = nullptr;
   if (n.has_value) {
     drop_value(node);
   } else {
@@ -225,7 +134,7 @@ void Plan::free(NodeId node) {
   n.depth = 0;
   n.first_request = none;
   n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.lingers = n.waits_for_place =
-      false;
+      n.expired = false;
   nodes_.give_back(node);
 }
 
@@ -238,6 +147,7 @@ void Plan::shrink_if_empty() {
   edges_.clear();
   ids_.clear();
   queues_.clear();
+  poisoned_.clear();
   orphans_ = {};
   kept_enough_ = {};
   fresh_ = {};

@@ -21,6 +21,7 @@ struct PlanNode {
     ready,
     running,
     available,
+    failing,  ///< What depends on it is being told.
     failed,   ///< Kept for what is explored later.
     dropped,  ///< Nobody wants it, nothing finds it, and a queue still has it.
   };
@@ -78,6 +79,8 @@ struct PlanNode {
   bool lingers : 1 = false;          ///< Done and given up, and kept for what is explored later.
   bool is_written : 1 = false;       ///< Its value is in the store, too.
   bool waits_for_place : 1 = false;  ///< A running one that has waited, and goes on when it has its places back.
+  bool expired : 1 = false;          ///< A running one, of which it is being told that its time was over.
+  bool poisoning : 1 = false;        ///< Poisoned, and listed for what is above it.
 };
 static_assert(sizeof(PlanNode) == 64);
 

@@ -241,9 +241,9 @@ void Plan::make_available(NodeId node) {
     edge = told.next;
     Node& dependent = nodes_[told.dependent];
     dependent.depth = std::max(dependent.depth, n.depth);
-    if (--dependent.work.pending > 0) continue;
+    if (--dependent.work.pending > 0 || dependent.state == State::failing) continue;
     if (dependent.poisoned) {
-      failing_.push_back({told.dependent, poisoned_.at(told.dependent)});
+      begin_failing(told.dependent, poisoned_[told.dependent]);
       continue;
     }
     dependent.state = State::ready;
@@ -257,7 +257,6 @@ void Plan::make_available(NodeId node) {
   }
   if (best != none) fresh_.push_back(best);
   finish_requests(node, nullptr);
-  fail_all();
   release(node);
 }
 

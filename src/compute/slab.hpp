@@ -42,6 +42,25 @@ class Slab {
   std::uint32_t end_ = 0;
 };
 
+/// Elements by number, in pages that exist where there are some.
+template <class T, std::uint32_t page = 1'024>
+class SparseSlab {
+ public:
+  T& at(std::uint32_t slot) {
+    const std::size_t at = slot / page;
+    if (at >= pages_.size()) pages_.resize(at + 1);
+    if (!pages_[at]) pages_[at] = std::make_unique<Page>();
+    return (*pages_[at])[slot % page];
+  }
+  /// Requires: `at` was called for it.
+  T& operator[](std::uint32_t slot) noexcept { return (*pages_[slot / page])[slot % page]; }
+  void clear() { *this = SparseSlab(); }
+
+ private:
+  using Page = std::array<T, page>;
+  std::vector<std::unique_ptr<Page>> pages_;
+};
+
 /// Numbers by dense id, in pages that exist where there are some: a look-up is two reads.
 class IdMap {
  public:

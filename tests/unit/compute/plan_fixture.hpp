@@ -48,6 +48,7 @@ struct PlanFixture {
   std::map<std::string, double> rates;
   std::map<std::string, std::string> written;  // Values that are in the store, by name; else the name.
   detail::Plan::Batch batch;
+  bool tells_at_once = true;  // Failures, before anybody looks; else when the test says so.
 
   static Address address(const std::string& name) { return Address::of_leaf(as_bytes(name)); }
   detail::StoreId id(const std::string& name) {
@@ -141,6 +142,8 @@ struct PlanFixture {
   }
   void fail(detail::NodeId node, Errc code = Errc::function_failed) {
     plan.fail(node, Error(code).with_address(plan.address(node)));
+    if (!tells_at_once) return;
+    plan.fail_further(~std::size_t{0});
     plan.sweep(~std::size_t{0});
   }
 
@@ -160,6 +163,7 @@ struct PlanFixture {
   }
   std::vector<detail::Plan::Finished> take_finished() {
     std::vector<detail::Plan::Finished> finished;
+    if (tells_at_once) plan.fail_further(~std::size_t{0});
     plan.take_finished(finished);
     return finished;
   }

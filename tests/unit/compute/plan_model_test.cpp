@@ -20,6 +20,7 @@ using detail::RequestId;
 class PlanModel {
  public:
   explicit PlanModel(std::uint64_t seed) : random_(seed) {
+    f_.tells_at_once = false;
     if (pick(2) == 0) f_.plan.limit_memory(200 + pick(4'000));
     const std::size_t nodes = 2 + pick(40);
     for (std::size_t i = 0; i < nodes; ++i) {
@@ -37,8 +38,8 @@ class PlanModel {
   void run() {
     for (int step = 0; step < 400; ++step) act();
     while (!expanding_.empty() || !running_.empty() || !pinned_.empty() || f_.plan.has_expansions() ||
-           f_.plan.ready_count() > 0 || f_.plan.has_orphans()) {
-      act_on_work(pick(7));
+           f_.plan.ready_count() > 0 || f_.plan.has_rubbish()) {
+      act_on_work(pick(9));
     }
     check();
     REQUIRE(open_.empty());
@@ -62,7 +63,7 @@ class PlanModel {
   }
 
   void act() {
-    const std::size_t choice = pick(10);
+    const std::size_t choice = pick(12);
     if (choice == 0) {
       const RequestId id = ++last_request_;
       open_.emplace(id, names_[pick(names_.size())]);
@@ -70,10 +71,13 @@ class PlanModel {
     } else if (choice == 1 && !open_.empty()) {
       auto dropped = open_.begin();
       std::advance(dropped, static_cast<std::ptrdiff_t>(pick(open_.size())));
-      REQUIRE(f_.plan.drop_request(dropped->first));
-      open_.erase(dropped);
+      if (f_.plan.drop_request(dropped->first)) {
+        open_.erase(dropped);
+      } else {
+        REQUIRE(f_.plan.has_failing());  // It knows, and its host not yet.
+      }
     } else {
-      act_on_work(choice % 7);
+      act_on_work(choice % 9);
     }
     check();
   }
@@ -86,6 +90,8 @@ class PlanModel {
     if (choice == 4 && !expanding_.empty()) f_.answer(take(expanding_));
     if (choice == 5 && !pinned_.empty()) f_.plan.unpin(take(pinned_));
     if (choice == 6) f_.plan.sweep(1 + pick(3));
+    if (choice == 7) f_.plan.fail_further(1 + pick(3));
+    if (choice == 8 && !running_.empty()) expire(running_[pick(running_.size())]);
     if (f_.plan.lacks_memory() && !f_.plan.spill() && f_.plan.is_stuck()) f_.plan.admit_anyway();
     check();
   }
@@ -97,6 +103,12 @@ class PlanModel {
     if (stoppable) f_.plan.set_stoppable(job->node);
     if (!stoppable) REQUIRE(active_.insert(job->name).second);  // The single flight.
     running_.push_back({std::move(*job), stoppable});
+  }
+
+  void expire(const Running& run) {
+    const NodeId node = run.job.node;
+    if (!run.stoppable || f_.plan.forgotten(node)) return;
+    f_.plan.expire(node, Error(Errc::deadline_exceeded).with_address(f_.plan.address(node)));
   }
 
   void report(Running run) {
@@ -158,7 +170,7 @@ class PlanModel {
 };
 
 TEST_CASE("plan: whatever the order of answers, drops and failures, a request ends once and nothing is left") {
-  for (std::uint64_t seed = 0; seed < 1'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
     INFO("seed " << seed);
     PlanModel(seed).run();
   }

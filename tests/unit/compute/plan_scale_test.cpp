@@ -35,6 +35,7 @@ struct LargePlan : Plan {
   }
   std::size_t count_finished() {
     std::vector<Finished> finished;
+    fail_further(~std::size_t{0});
     take_finished(finished);
     return finished.size();
   }

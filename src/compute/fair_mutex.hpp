@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+namespace deriva::detail {
+
+/// A mutex whose holder can let in who waits for it. To unlock it and lock it again does not: who has to wake up first
+/// comes too late.
+class FairMutex {
+ public:
+  void lock() {
+    if (mutex_.try_lock()) return;
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+    mutex_.lock();
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    entered_.fetch_add(1, std::memory_order_relaxed);
+    entered_.notify_all();
+  }
+  bool try_lock() { return mutex_.try_lock(); }
+  void unlock() { mutex_.unlock(); }
+
+  /// If somebody waits, lets one in. Requires: the lock holds this mutex.
+  void let_in(std::unique_lock<FairMutex>& lock) {
+    if (waiting_.load(std::memory_order_relaxed) == 0) return;
+    const std::uint32_t seen = entered_.load(std::memory_order_relaxed);
+    lock.unlock();
+    entered_.wait(seen, std::memory_order_relaxed);  // Who waits has not entered yet, and will.
+    lock.lock();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<std::uint32_t> entered_{0};  ///< Of those who had to wait.
+};
+
+}  // namespace deriva::detail
