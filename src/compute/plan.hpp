@@ -297,6 +297,8 @@ class Plan {
   bool others_wait(NodeId node) const;
   bool take_places(NodeId node);
   void give_places_back(NodeId node);
+  void offer_place(std::uint32_t limit);
+  void offer_places(std::uint32_t function);
   bool discard_unwanted(NodeId node);
   void flush_fresh();
   void add_job(NodeId node, Batch& batch);

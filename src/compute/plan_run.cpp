@@ -50,18 +50,27 @@ void Plan::give_places_back(NodeId node) {
   n.has_places = false;
   for (const std::uint32_t number : functions_[n.work.function].limits) {
     if (number == Place::unlimited) continue;
-    Limit& limit = limits_[number];
-    --limit.taken;
-    while (!limit.waiting.empty()) {
-      const NodeId next = limit.waiting.pop(nodes_);
-      if (nodes_[next].state == State::running) {
-        if (go_on(next)) break;
-        continue;
-      }
-      if (discard_unwanted(next)) continue;
-      push_ready(next);
-      break;
+    --limits_[number].taken;
+    offer_place(number);
+  }
+}
+
+/// If there is a place, the next one that waits for it may try. Who tries and does not take it offers it again.
+void Plan::offer_place(std::uint32_t number) {
+  Limit& limit = limits_[number];
+  while (limit.taken < limit.places && !limit.waiting.empty()) {
+    const NodeId next = limit.waiting.pop(nodes_);
+    if (nodes_[next].state == State::running) {
+      if (go_on(next)) return;
+    } else if (!discard_unwanted(next)) {
+      return push_ready(next);
     }
+  }
+}
+
+void Plan::offer_places(std::uint32_t function) {
+  for (const std::uint32_t limit : functions_[function].limits) {
+    if (limit != Place::unlimited) offer_place(limit);
   }
 }
 
@@ -132,16 +141,18 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
   batch.numbering = numbering_;
   std::vector<NodeId> refused;
   const auto admit = [&](NodeId node) {
-    if (discard_unwanted(node)) return;
+    const std::uint32_t function = nodes_[node].work.function;
+    if (discard_unwanted(node)) return offer_places(function);
     if (memory_.is_limited()) {
       const Admission admission = admit_memory(node);
       if (admission == Admission::deferred) push_ready(node);
       if (admission == Admission::refused) refused.push_back(node);
+      if (admission == Admission::refused) offer_places(function);
       if (admission != Admission::admitted) return;
     }
-    if (!take_places(node)) return;
+    if (!take_places(node)) return offer_places(function);
     add_job(node, batch);
-    const float average = functions_[nodes_[node].work.function].average;
+    const float average = functions_[function].average;
     taken += average > 0 ? average : nanoseconds;
   };
   const auto has_room = [&] { return batch.jobs.size() < enough && taken < nanoseconds && !memory_.is_full; };
