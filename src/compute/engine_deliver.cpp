@@ -99,8 +99,9 @@ void Engine::conclude(Lock& lock, const RequestPtr& request, Result<Blob> result
 /// Requires: the request is over.
 void Engine::complete(Request& request, Result<Blob> result) const {
   Outcome& outcome = request.outcome;
-  const std::uint64_t begun = outcome.computed + outcome.cut_off + outcome.failed + outcome.running;
-  outcome.never_started = request.progress.planned > begun ? request.progress.planned - begun : 0;
+  const std::uint64_t ended = outcome.computed + outcome.cut_off + outcome.failed;
+  outcome.running = request.begun - ended;
+  outcome.never_started = request.progress.planned - request.begun;
   events_.request_finished(request, result);
   if (request.options.outcome != nullptr) *request.options.outcome = std::move(outcome);
   finish<Blob>(std::move(request.completion), std::move(result));

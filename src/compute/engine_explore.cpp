@@ -155,7 +155,7 @@ void Engine::introduce(ResolvedFunction& function) {
 
 /// Null: it is over.
 const RequestPtr& Engine::owner_of(Worker& worker, RequestId id) const {
-  if (!worker.owner || worker.owner->id != id) worker.owner = request_of(id);
+  if (!worker.owner || worker.owner->id != id || worker.owner->over) worker.owner = request_of(id);
   return worker.owner;
 }
 

@@ -85,6 +85,7 @@ void Engine::prepare(Worker& worker) {
     const Plan::Job& job = worker.batch.jobs[i];
     Worker::Ran& ran = worker.ran[i];
     const float average = plan_.average(job.function->number);
+    if (const RequestPtr& owner = owner_of(worker, job.owner)) ++owner->begun;
     ran.measured =
         job.flight.number != 0 || average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
@@ -191,6 +192,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
     const NodeId node = worker.batch.jobs[i].node;
     if (plan_.wanted(node)) continue;
     worker.ran[i].is_over = true;
+    if (const RequestPtr& owner = owner_of(worker, worker.batch.jobs[i].owner)) --owner->begun;
     end_run(node);
     const Error cancelled(Errc::cancelled);
     events_.take_time();

@@ -28,6 +28,7 @@ struct Request {
   Progress told;                             ///< By the last call.
   std::shared_ptr<RequestProgress> running;  ///< What functions say, if the host wants to know.
   Outcome outcome;
+  std::uint64_t begun = 0;                          ///< Functions that were taken to be run for it.
   std::chrono::steady_clock::time_point started{};  ///< If observers were told.
   std::uint32_t depth = 0;                          ///< Recipes on the longest path of what was computed for it.
   std::size_t first_refusal = 0;                    ///< How many results had been refused when it began.

@@ -91,6 +91,26 @@ TEST_CASE("cancellation: the last waiter leaving asks to stop, and what has not 
   REQUIRE_FALSE(f.store->result(target).value());
 }
 
+TEST_CASE("cancellation: the outcome takes what runs for what never began") {
+  CancelFixture f;
+  Outcome outcome;
+  MaterializeOptions options;
+  options.outcome = &outcome;
+  asio::cancellation_signal signal;
+  std::string seen;
+  const Address target = f.recipe("concat", {f.recipe("gated", {}), f.recipe("concat", {})});
+  f.executor.async_materialize(
+      target, options,
+      asio::bind_cancellation_slot(signal.slot(), [&](const Result<Blob>& value) { seen = text_of(value); }));
+  f.poll();
+  signal.emit(cancellation_type::terminal);
+  f.poll();
+  REQUIRE(seen == "!cancelled");
+  REQUIRE(outcome.computed == 1);
+  REQUIRE(outcome.running == 1);
+  REQUIRE(outcome.never_started == 1);
+}
+
 TEST_CASE("cancellation: before the I/O executor ran at all") {
   CancelFixture f;
   CancelFixture::Request request;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,6 +53,7 @@ class Schedule {
     options.cache_bytes = pick(random_, 2) * 1'000'000;
     // Whatever runs fits, and not much of it at a time; what is not stored cannot be forgotten.
     if (options.store_results && pick(random_, 2) == 0) options.memory_bytes = 4'000;
+    limits_memory_ = options.memory_bytes > 0;
     auto scheduler = std::make_unique<SeededScheduler>(random_);
     scheduler_ = scheduler.get();
     engine_ = std::make_shared<detail::Engine>(
@@ -80,27 +82,44 @@ class Schedule {
     destroying_ = true;
     std::exchange(engine_, nullptr)->shutdown();
     for (const Request& request : requests_) check(request);
+    check_runs();
   }
 
  private:
   struct Request {
-    detail::RequestId id;
-    std::size_t target;
+    detail::RequestId id = 0;
+    std::size_t target = 0;
     bool cancelled = false;
     bool has_deadline = false;
     int completions = 0;
     std::optional<Result<Blob>> result;
     Outcome outcome;
+    Progress told;
+    bool is_watched = false;
+    std::uint64_t inside = 0;  ///< Functions under way when it ended.
   };
   struct Noted final : detail::Completion<Blob> {
-    explicit Noted(Request& of) : request(of) {}
+    Noted(Request& of, const std::uint64_t& now_inside) : request(of), inside(now_inside) {}
     void complete(Result<Blob> result) noexcept override {
       ++request.completions;
+      request.inside = inside;
       request.result = std::move(result);
       delete this;
     }
     void destroy() noexcept override { delete this; }
     Request& request;
+    const std::uint64_t& inside;
+  };
+  /// A function under way.
+  struct Inside {
+    explicit Inside(Schedule& of) : schedule(of) {
+      ++schedule.inside_;
+      ++schedule.calls_;
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { --schedule.inside_; }
+    Schedule& schedule;
   };
 
   void describe(std::int64_t seed) {
@@ -136,10 +155,14 @@ class Schedule {
     registry_.add({"context", "1"},
                   [this](std::span<const Blob> in, const Params& p, Context&) { return plain(in, p); });
     registry_.add({"fails", "1"}, [this](std::span<const Blob>, const Params&) -> Result<Blob> {
+      const Inside inside(*this);
       interfere();
       return Error(Errc::io_error, "as planned");
     });
-    registry_.add({"throws", "1"}, [](std::span<const Blob>, const Params&) -> Blob { throw 42; });
+    registry_.add({"throws", "1"}, [this](std::span<const Blob>, const Params&) -> Blob {
+      const Inside inside(*this);
+      throw 42;
+    });
     const auto body = [this](std::vector<Blob> in, Params p, Context& c) {
       return coroutine(std::move(in), std::move(p), c);
     };
@@ -164,11 +187,13 @@ class Schedule {
   }
 
   Blob plain(std::span<const Blob> inputs, const Params& params) {
+    const Inside inside(*this);
     interfere();
     return Blob::adopt(text_of_inputs(inputs, number_of(params)) + ")");
   }
 
   asio::awaitable<Result<Blob>> coroutine(std::vector<Blob> inputs, Params params, Context& context) {
+    const Inside inside(*this);
     const std::size_t number = number_of(params);
     std::vector<std::stop_token>& running = running_[number];
     for (const std::stop_token& other : running) {
@@ -192,17 +217,21 @@ class Schedule {
   }
 
   void start() {
-    requests_.push_back({engine_->next_request(), pick(random_, steps_.size()), false, false, 0, {}, {}});
-    Request& request = requests_.back();
+    Request& request = requests_.emplace_back();
+    request.id = engine_->next_request();
+    request.target = pick(random_, steps_.size());
     MaterializeOptions options;
     options.priority = static_cast<Priority>(pick(random_, priorities));
     if (pick(random_, 3) == 0) options.on_failure = FailurePolicy::keep_going;
     if (pick(random_, 6) == 0) options.verify = Verify::always();
+    verifies_ = verifies_ || options.verify;
+    request.is_watched = pick(random_, 2) == 0;
+    if (request.is_watched) options.progress = [&request](const Progress& progress) { request.told = progress; };
     request.has_deadline = pick(random_, 6) == 0;
     if (request.has_deadline) options.deadline = scheduler_->now() + std::chrono::milliseconds(1 + pick(random_, 9));
     options.outcome = &request.outcome;
     engine_->start(request.id, steps_[request.target].address, options,
-                   detail::Completion<Blob>::Ptr(new Noted(request)));
+                   detail::Completion<Blob>::Ptr(new Noted(request, inside_)));
   }
   void cancel() {
     if (requests_.empty()) return;
@@ -249,6 +278,54 @@ class Schedule {
     } else if (outcome.failed == 0) {
       REQUIRE(outcome.failures.empty());
     }
+    check_counts(request);
+  }
+
+  /// Every recipe that was planned is counted once, as what became of it.
+  void check_counts(const Request& request) {
+    const Outcome& outcome = request.outcome;
+    CAPTURE(outcome.computed, outcome.cut_off, outcome.failed, outcome.running, outcome.never_started, outcome.joined,
+            outcome.reused);
+    const std::uint64_t begun = outcome.computed + outcome.cut_off + outcome.failed + outcome.running;
+    if (request.is_watched) {
+      REQUIRE(request.told.planned == begun + outcome.never_started);
+      REQUIRE(request.told.computed == outcome.computed);
+    }
+    if (*request.result) REQUIRE(outcome.failed + outcome.running + outcome.never_started == 0);
+    if (requests_.size() > 1) return;
+    REQUIRE(outcome.joined == 0);
+    REQUIRE(outcome.running >= request.inside);
+    std::set<std::size_t> below;
+    bool asks = false;
+    collect(request.target, below, asks);
+    if (!*request.result) {
+      REQUIRE(begun <= below.size() + calls_);
+    } else if (asks) {  // What was let go before it was asked for is computed, or read, again.
+      REQUIRE(begun + outcome.reused >= below.size());
+    } else if (!limits_memory_) {
+      REQUIRE(begun + outcome.reused == below.size());
+    }
+  }
+
+  /// No function ran that no request counts, unless its request was over.
+  void check_runs() {
+    if (verifies_) return;
+    std::uint64_t begun = 0;
+    bool all_there = true;
+    for (const Request& request : requests_) {
+      begun += request.outcome.computed + request.outcome.failed;
+      all_there = all_there && *request.result;
+    }
+    REQUIRE(begun <= calls_);
+    if (all_there) REQUIRE(begun == calls_);
+  }
+
+  void collect(std::size_t number, std::set<std::size_t>& below, bool& asks) const {
+    if (!below.insert(number).second) return;
+    for (const std::size_t input : steps_[number].inputs) collect(input, below, asks);
+    if (!steps_[number].asks) return;
+    asks = true;
+    collect(*steps_[number].asks, below, asks);
   }
 
   Random random_;
@@ -260,6 +337,10 @@ class Schedule {
   std::list<Request> requests_;
   SeededScheduler* scheduler_ = nullptr;
   std::shared_ptr<detail::Engine> engine_;
+  std::uint64_t inside_ = 0;  ///< Functions under way,
+  std::uint64_t calls_ = 0;   ///< and all that were called.
+  bool verifies_ = false;
+  bool limits_memory_ = false;
   int runs_at_once_ = 0;  ///< Of one recipe, neither of them asked to stop.
   bool destroying_ = false;
 };
@@ -273,7 +354,7 @@ TEST_CASE("schedules: whoever steps next, every request ends once, as it should,
   ComputeFixture f;
   const std::uint64_t only = from_environment("DERIVA_SCHEDULE", 0);
   const std::uint64_t first = only > 0 ? only : 1;
-  const std::uint64_t count = only > 0 ? 1 : from_environment("DERIVA_SCHEDULES", 2'000);
+  const std::uint64_t count = only > 0 ? 1 : from_environment("DERIVA_SCHEDULES", 5'000);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     INFO("DERIVA_SCHEDULE=" << seed);
     Schedule(seed, *f.store).run();
