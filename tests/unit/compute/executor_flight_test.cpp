@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <cstdlib>
 #include <future>
 #include <latch>
 #include <string>
@@ -87,8 +88,12 @@ TEST_CASE("executor: a thousand requests for one address run its function once")
   REQUIRE(f.runs("id") == 1);
 }
 
-TEST_CASE("executor: racing requests never run a function twice, and nobody gets another's end as an error") {
-  constexpr int rounds = 1'000;
+/// ./dev fuzz flights. DERIVA_FLIGHT_ROUNDS: how many.
+TEST_CASE("executor: racing requests never run a function twice, and nobody gets another's end as an error",
+          "[flights]") {
+  const char* const asked = std::getenv("DERIVA_FLIGHT_ROUNDS");
+  const int rounds = asked == nullptr ? 1'000 : std::atoi(asked);
+  REQUIRE(rounds > 0);
   constexpr int racers = 16;
   ComputeFixture f;
   ExecutorOptions options;
