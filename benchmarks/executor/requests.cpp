@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <sys/resource.h>  // the limit of the stack is POSIX, not std
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -100,18 +102,65 @@ void null_child(const std::vector<std::string>& arguments) {
   std::cout << opening << ' ' << request << '\n';
 }
 
-/// A stored root over a graph of many recipes none of which needs to be looked at.
+/// ARGUMENTS: directory, address, value. Prints ns of the request.
+void chain_child(const std::vector<std::string>& arguments) {
+  Store store = Store::open(arguments.at(0)).value();
+  deriva::FunctionRegistry registry;
+  registry.add({"node", "1"}, [](std::span<const Blob> inputs, const deriva::Params&) {
+    const std::uint64_t number = inputs.empty() ? 1 : number_in(inputs[0]) + 1;
+    return Blob::copy_of(std::as_bytes(std::span(&number, 1)));
+  });
+  deriva::ExecutorOptions options;
+  options.store_results = false;
+  asio::thread_pool pool(1);
+  Blob value;
+  const double request = nanoseconds([&] {
+    deriva::Executor executor(pool.get_executor(), store, registry, options);
+    value = executor.materialize(Address::parse(arguments.at(1)).value()).value();
+  });
+  require(number_in(value) == std::stoull(arguments.at(2)), "the chain came to something else");
+  std::cout << request << '\n';
+}
+
+/// Processes that are started meanwhile have a small stack for every thread.
+class SmallStack {
+ public:
+  SmallStack() {
+    require(::getrlimit(RLIMIT_STACK, &before_) == 0, "the limit of the stack is not known");
+    rlimit small = before_;
+    small.rlim_cur = rlim_t{1'024} * 1'024;
+    require(::setrlimit(RLIMIT_STACK, &small) == 0, "the stack cannot be limited");
+  }
+  SmallStack(const SmallStack&) = delete;
+  SmallStack& operator=(const SmallStack&) = delete;
+  ~SmallStack() { ::setrlimit(RLIMIT_STACK, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+/// Computes a chain of so many recipes.
+void measure_chain(const fs::path& directory, const Address& end, std::size_t length, Report& report) {
+  const SmallStack small;
+  const double time = run_child("chain", {directory.string(), end.to_string(), std::to_string(length)}).at(0);
+  report.add(
+      {.id = "executor.chain." + short_count(length + 1), .value = time / static_cast<double>(length), .n = length});
+}
+
+/// A stored root over a graph of many recipes none of which needs to be looked at; and then all of them.
 void measure_null(const Options& options, Report& report, const fs::path& scratch) {
   constexpr std::size_t batch = 100'000;
   const std::size_t count = options.n.value_or(1'000'000);
   const fs::path directory = scratch / "null";
   Address target;
+  Address below;
   {
     Store store = open_relaxed(directory);
     std::vector<Recipe> recipes;
     for (std::size_t i = 0; i < count; ++i) {
       Recipe recipe{{"node", "1"}, {}, {}};
       if (i > 0) recipe.inputs.push_back(target);
+      below = target;
       target = recipe.address();
       recipes.push_back(std::move(recipe));
       if (recipes.size() < batch && i + 1 < count) continue;
@@ -130,6 +179,7 @@ void measure_null(const Options& options, Report& report, const fs::path& scratc
   }
   report.add({"executor.null." + short_count(count), samples.median("request", ""), Unit::nanoseconds, 1e6,
               Better::lower, "opening the store", samples.median("open", ""), count});
+  measure_chain(directory, below, count - 1, report);
   fs::remove_all(directory);
 }
 
@@ -140,6 +190,6 @@ void measure_requests(const Options& options, Report& report, const fs::path& sc
   measure_null(options, report, scratch);
 }
 
-Children request_children() { return {{"null", null_child}}; }
+Children request_children() { return {{"null", null_child}, {"chain", chain_child}}; }
 
 }  // namespace bench
