@@ -1,8 +1,15 @@
 // What the executor costs beside the functions that it runs.
 
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "executor/cancel.hpp"
 #include "executor/cutoff.hpp"
 #include "executor/fail.hpp"
+#include "executor/memory.hpp"
 #include "executor/requests.hpp"
 #include "executor/shapes.hpp"
 #include "support/scratch.hpp"
@@ -11,12 +18,17 @@
 namespace {
 
 void run_suite(const bench::Options& options, bench::Report& report) {
+  const std::vector<
+      std::pair<std::string, void (*)(const bench::Options&, bench::Report&, const std::filesystem::path&)>>
+      parts{{"requests", bench::measure_requests}, {"cancel", bench::measure_cancel},
+            {"fail", bench::measure_fail},         {"memory", bench::measure_memory},
+            {"cutoff", bench::measure_cutoff},     {"shapes", bench::measure_shapes}};
   const bench::Scratch scratch(options.scratch);
-  bench::measure_requests(options, report, scratch.path());
-  bench::measure_cancel(options, report, scratch.path());
-  bench::measure_fail(options, report, scratch.path());
-  bench::measure_cutoff(options, report, scratch.path());
-  bench::measure_shapes(options, report, scratch.path());
+  const std::vector<std::string>& only = options.contenders;
+  for (const auto& [name, measure] : parts) {
+    if (only.empty() || std::find(only.begin(), only.end(), name) != only.end())
+      measure(options, report, scratch.path());
+  }
 }
 
 }  // namespace

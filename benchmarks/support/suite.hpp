@@ -22,7 +22,7 @@ struct Options {
   std::filesystem::path tree;           ///< --tree DIRECTORY: the input, for suites that read one.
   std::optional<std::uint64_t> n;       ///< --n COUNT: size of the workload; each suite has its default.
   std::uint64_t repetitions = 3;        ///< --repetitions COUNT.
-  std::vector<std::string> contenders;  ///< --only NAME[,NAME]: leave the other engines out.
+  std::vector<std::string> contenders;  ///< --only NAME[,NAME]: leave the other engines, or parts, out.
 };
 
 using Suite = std::function<void(const Options&, Report&)>;
