@@ -66,9 +66,11 @@ void Plan::sweep(std::size_t most) {
     nodes_[node].lingers = false;
     if (nodes_[node].interest == 0) free(node);
   }
-  for (; most > 0 && !orphans_.empty(); --most) {
+  while (most > 0 && !orphans_.empty()) {
     const NodeId node = orphans_.back();
     orphans_.pop_back();
+    const std::size_t edges = nodes_[node].has_value ? 0 : nodes_[node].work.edge_count;
+    most -= std::min(most, 1 + edges);
     if (nodes_[node].interest == 0) abandon(node);  // Else somebody came, or the number names another one.
   }
   shrink_if_empty();

@@ -1,4 +1,5 @@
 // Failures, told to what depends on a node in slices: between two of them anything else may happen.
+#include <algorithm>
 #include <utility>
 
 #include "compute/plan.hpp"
@@ -28,7 +29,17 @@ void Plan::begin_failing(NodeId node, FailuresPtr failures) {
 }
 
 void Plan::fail_further(std::size_t most) {
-  for (; most > 0 && has_failing(); --most) has_poisoned() ? poison_next() : fail_next();
+  while (most > 0 && has_failing()) {
+    std::size_t edges = 0;
+    if (has_poisoned()) {
+      poison_next();
+    } else {
+      const Node& next = nodes_[failing_.back().node];
+      if (next.first_dependent == none) edges = next.work.edge_count;
+      fail_next();
+    }
+    most -= std::min(most, 1 + edges);
+  }
   if (has_failing()) return;
   finished_.insert(finished_.end(), std::make_move_iterator(told_.begin()), std::make_move_iterator(told_.end()));
   told_.clear();

@@ -63,6 +63,31 @@ TEST_CASE("plan: dropping a waiting chain frees all of it") {
   REQUIRE_FALSE(f.try_take_ready());  // The entry in the queue is stale.
 }
 
+TEST_CASE("plan: a slice of sweeping is longer than it may be because nodes have many inputs") {
+  PlanFixture f;
+  PlanFixture::Inputs sums;
+  for (int i = 0; i < 3; ++i) {
+    PlanFixture::Inputs inputs;
+    for (int k = 0; k < 10; ++k) {
+      inputs.push_back("x" + std::to_string(10 * i + k));
+      f.recipe(inputs.back(), {});
+    }
+    sums.push_back("s" + std::to_string(i));
+    f.recipe(sums.back(), inputs);
+  }
+  f.recipe("t", sums);
+  f.request(1, "t");
+  f.expand_all();
+  const std::size_t all = f.plan.size();
+  REQUIRE(f.plan.drop_request(1));
+  f.plan.sweep(2);
+  REQUIRE(f.plan.size() == all - 1);  // The target, with three inputs.
+  f.plan.sweep(11);
+  REQUIRE(f.plan.size() == all - 2);  // A sum, with ten.
+  f.plan.sweep(~std::size_t{0});
+  REQUIRE(f.plan.size() == 0);
+}
+
 TEST_CASE("plan: one waiter leaving changes nothing for the rest") {
   PlanFixture f;
   f.recipe("x", {});
