@@ -49,7 +49,8 @@ Block::Block(const BlockShape& shape, BytesView bytes) : shape_(shape), count_(B
 bool Block::append(Id self, bool has_entry, std::span<const Id> ids) {
   const std::uint32_t slot = count_++;
   if (slot % 8 == 0) {
-    store_u16(bytes_.data() + 4 + 2 * shape_.groups() + slot / 8 * 2, bytes_.size() - shape_.header_bytes());
+    store_u16(bytes_.data() + 4 + 2 * shape_.groups() + std::size_t{slot} / 8 * 2,
+              bytes_.size() - shape_.header_bytes());
   }
   store_u16(bytes_.data(), count_);
   set_entry(slot, has_entry);

@@ -16,7 +16,7 @@ void Writer::store() {
       continue;
     }
     const BytesView keys =
-        BytesView(staging_.keys).subspan((shape.first_of(number) - staging_.first_key) * shape.key_size());
+        BytesView(staging_.keys).subspan(std::size_t{shape.first_of(number) - staging_.first_key} * shape.key_size());
     if (block.full()) {
       put_sealed(*transaction_, tables.nodes, key, state().seal(Part::addresses, number),
                  keys.first(shape.address_bytes()), Place::last);
