@@ -54,7 +54,6 @@ bool GraphView::refresh() {
 void GraphView::catch_up() {
   try {
     check_addresses();
-    update_tail();
   } catch (...) {
     session_.state_at = nullptr;  // what is remembered is of two states
     throw;
@@ -95,7 +94,9 @@ void GraphView::check_addresses() {
 }
 
 void GraphView::update_tail() {
+  if (knows_tail()) return;
   Tail& tail = session_.tail;
+  session_.tail_stamp = 0;
   const bool extends = session_.tail_generation == state().generation && session_.tail_epoch == state().tail_epoch &&
                        tail.first() == state().merged && tail.end() <= state().next;
   if (!extends) {
@@ -109,9 +110,11 @@ void GraphView::update_tail() {
     tail.reserve(state().next - state().merged);
   }
   while (tail.end() < state().next) tail.add(hash(key(tail.end())));
+  session_.tail_stamp = state().stamp;
 }
 
 void GraphView::complete_tail_edges() {
+  update_tail();
   Tail& tail = session_.tail;
   if (tail.edges.empty()) tail.edges.reserve(std::size_t{2} * (state().next - tail.edges_end));
   while (tail.edges_end < state().next) {
@@ -126,12 +129,30 @@ void GraphView::complete_tail_edges() {
 }
 
 std::optional<Id> GraphView::find(BytesView key, std::uint32_t hash) {
+  if (knows_tail()) {
+    const std::optional<Id> found = find_in_tail(key, hash);
+    return found ? found : find_in_sets(key, hash);
+  }
+  if (const std::optional<Id> found = find_in_sets(key, hash)) return found;
+  update_tail();
+  return find_in_tail(key, hash);
+}
+
+std::optional<Id> GraphView::find_in_tail(BytesView key, std::uint32_t hash) {
+  std::optional<Id> found;
+  session_.tail.for_each_with_hash(hash, [&](Id id) {
+    if (is_live(id, key)) found = id;
+    return !found.has_value();
+  });
+  return found;
+}
+
+std::optional<Id> GraphView::find_in_sets(BytesView key, std::uint32_t hash) {
   std::optional<Id> found;
   const auto look = [&](Id id) {
     if (is_live(id, key)) found = id;
     return !found.has_value();
   };
-  session_.tail.for_each_with_hash(hash, look);
   const std::uint64_t from = std::uint64_t{hash} << 32U;
   const auto look_entry = [&](std::uint64_t entry) { return look(static_cast<Id>(entry & 0xffffffffU)); };
   if (!found && state().index_recent > 0) {

@@ -54,7 +54,8 @@ struct Session {
   BlockCache<BytesView> payloads;             ///< valid for a stamp
   BlockCache<std::uint8_t> sound;             ///< a bit per `Part` whose seal was checked: valid for a stamp
   const std::byte* open_addresses = nullptr;  ///< of the block that is not full: valid for a stamp
-  Tail tail;
+  Tail tail;                                  ///< as of `tail_stamp`: read when it is needed first
+  std::uint64_t tail_stamp = 0;
   std::uint64_t tail_generation = 0;
   std::uint64_t tail_epoch = 0;
   std::array<PackedSet::Reader, 4> sets;  ///< by `IndexedSet`; of the table set in use
@@ -156,7 +157,7 @@ class GraphView {
   bool is_near(Id input, Id dependent);
   std::optional<BytesView> near_bytes(std::uint32_t number);
 
-  /// Extends the tail's edges to all nodes. Called by the questions that need them.
+  /// Brings the tail up to date, and its edges with it. Called by the questions that need them.
   void complete_tail_edges();
 
   /// Whether the node has this key, and was not removed.
@@ -169,7 +170,10 @@ class GraphView {
   PackedSet::Reader& reader(IndexedSet which);
   void close_readers() noexcept;
   void check_addresses();
+  bool knows_tail() const noexcept { return staging_ != nullptr || session_.tail_stamp == state().stamp; }
   void update_tail();
+  std::optional<Id> find_in_tail(BytesView key, std::uint32_t hash);
+  std::optional<Id> find_in_sets(BytesView key, std::uint32_t hash);
   std::vector<Id> long_list(Id id, std::uint32_t count);
   const Block* staged_block(std::uint32_t number) const;
   const std::byte* load_addresses(std::uint32_t number);
