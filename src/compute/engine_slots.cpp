@@ -179,6 +179,7 @@ bool Engine::step(Lock& lock, Worker& worker) {
                          unwritten_.bytes >= options_.flush_bytes;
   if (write_now && write_results(lock)) return true;
   const bool cleared = clear_up(lock);
+  if (cleared) worker.now = Clock::now();  // That took a while: the host's own handlers may wait.
   if (help_verify(lock, worker) || retry(lock)) return true;
   // Exploring comes first: what is missing shows before much is computed, and the total is known early. Unless
   // memory is short: then what is explored goes before there is more of it.
