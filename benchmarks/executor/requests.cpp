@@ -150,7 +150,7 @@ void measure_chain(const fs::path& directory, const Address& end, std::size_t le
 /// A stored root over a graph of many recipes none of which needs to be looked at; and then all of them.
 void measure_null(const Options& options, Report& report, const fs::path& scratch) {
   constexpr std::size_t batch = 100'000;
-  const std::size_t count = options.n.value_or(1'000'000);
+  const std::size_t count = options.n.value_or(10'000'000);
   const fs::path directory = scratch / "null";
   Address target;
   Address below;
