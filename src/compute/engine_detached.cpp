@@ -6,8 +6,8 @@
 namespace deriva::detail {
 namespace {
 
-/// Whether it is to be executed once more. What was asked to stop is over as it is.
-bool is_to_repeat(const DetachedRun& run) { return run.ended < run.executions && !run.stop.stop_requested(); }
+/// Whether it is to be executed, or once more. What was asked to stop is over as it is: another one may run already.
+bool is_to_execute(const DetachedRun& run) { return run.ended < run.executions && !run.stop.stop_requested(); }
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
   if (!come_inside(job)) return;
   if (!result) result = attribute_to(*run, result.error());
   end_execution(*run, result);
-  if (is_to_repeat(*run)) {
+  if (is_to_execute(*run)) {
     start_coroutine(run);
   } else {
     publish(run, std::move(result));
@@ -65,11 +65,11 @@ void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
 /// Runs a plain function on this thread, as often as it is to be executed.
 void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {
   const FunctionRun* context = run->job.function->function.takes_context() ? run.get() : nullptr;
-  Result<Blob> result = Blob();
-  do {
+  Result<Blob> result = Error(Errc::cancelled, "it was asked to stop before it began");
+  while (is_to_execute(*run)) {
     result = call(run->job, run->params, run->inputs, context, run->ended > 0);
     end_execution(*run, result);
-  } while (is_to_repeat(*run));
+  }
   publish(run, std::move(result));
 }
 

@@ -22,6 +22,7 @@ namespace asio = boost::asio;
 
 /// Owns what the function's coroutine refers to.
 asio::awaitable<Result<Blob>> run_coroutine(asio::any_io_executor io, Scheduler::Call call) {
+  if (call.stop.stop_requested()) co_return Error(Errc::cancelled, "it was asked to stop before it began");
   Context context(std::move(io), call.address, std::move(call.stop), call.deadline, std::move(call.host), call.trace,
                   std::move(call.progress));
   std::exception_ptr thrown;

@@ -71,7 +71,7 @@ struct Outcome {
   std::uint64_t reused = 0;    ///< Values that were there already, leaves included; 1 for a request that was a hit.
   std::uint64_t joined = 0;    ///< Flights of other requests that this one waited for.
   std::uint64_t verified = 0;  ///< Of the computed: compared with another execution, and equal.
-  std::uint64_t failed = 0;    ///< Functions that ran and failed.
+  std::uint64_t failed = 0;    ///< Functions that failed, or were given up while they ran or before they began.
   std::uint64_t retried = 0;   ///< Failures that were tried again (`ExecutorOptions::transient_retries`).
   std::uint64_t running = 0;   ///< Functions that ran when the request ended: it was cancelled, or something failed.
   std::uint64_t never_started = 0;  ///< Recipes that were planned, and not begun when the request ended.

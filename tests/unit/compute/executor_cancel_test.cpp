@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -10,8 +11,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "compute/engine.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/seeded_scheduler.hpp"
 
 namespace deriva::test {
 namespace {
@@ -52,6 +55,39 @@ struct CancelFixture : ComputeFixture {
   std::vector<std::stop_token> stops;
   Executor<FunctionRegistry> executor{io.get_executor(), *store, registry};
 };
+
+struct Ignored final : detail::Completion<Blob> {
+  void complete(Result<Blob>) noexcept override { delete this; }
+  void destroy() noexcept override { delete this; }
+};
+
+TEST_CASE("cancellation: a function that was asked to stop before it began runs all the same") {
+  const char* kind = GENERATE("coroutine", "blocking");
+  int begun_before = 0;
+  for (int steps = 0; steps < 12; ++steps) {  // There are no more before the function has ended.
+    ComputeFixture f;
+    f.add_async("coroutine", [](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> { co_return Blob(); });
+    int blocking = 0;
+    auto count = [&](std::span<const Blob>, const Params&, Context&) { return ++blocking, Blob(); };
+    f.registry.add({"blocking", "1"}, count, {.blocking = true});
+    const Address target = f.recipe(kind, {});
+    Random random(1);
+    auto made = std::make_unique<SeededScheduler>(random);
+    SeededScheduler& scheduler = *made;
+    const auto engine = std::make_shared<detail::Engine>(
+        std::move(made), *f.store, [&](const FunctionId& id) { return f.registry.find(id); }, ExecutorOptions{});
+    const detail::RequestId request = engine->next_request();
+    engine->start(request, target, {}, detail::Completion<Blob>::Ptr(new Ignored));
+    for (int i = 0; i < steps; ++i) scheduler.step();
+    const int begun = f.runs("coroutine") + blocking;
+    engine->cancel(request);
+    while (scheduler.step()) continue;
+    REQUIRE(f.runs("coroutine") + blocking == begun);
+    begun_before += begun;
+    engine->shutdown();
+  }
+  REQUIRE(begun_before > 0);
+}
 
 TEST_CASE("cancellation: one of two waiters leaves, the other gets the value") {
   CancelFixture f;

@@ -307,17 +307,17 @@ class Schedule {
     }
   }
 
-  /// No function ran that no request counts, unless its request was over.
+  /// No function ran that no request counts, unless its request was over. What fails may not have begun.
   void check_runs() {
     if (verifies_) return;
-    std::uint64_t begun = 0;
+    std::uint64_t computed = 0;
     bool all_there = true;
     for (const Request& request : requests_) {
-      begun += request.outcome.computed + request.outcome.failed;
+      computed += request.outcome.computed;
       all_there = all_there && *request.result;
     }
-    REQUIRE(begun <= calls_);
-    if (all_there) REQUIRE(begun == calls_);
+    REQUIRE(computed <= calls_);
+    if (all_there) REQUIRE(computed == calls_);
   }
 
   void collect(std::size_t number, std::set<std::size_t>& below, bool& asks) const {
@@ -354,7 +354,7 @@ TEST_CASE("schedules: whoever steps next, every request ends once, as it should,
   ComputeFixture f;
   const std::uint64_t only = from_environment("DERIVA_SCHEDULE", 0);
   const std::uint64_t first = only > 0 ? only : 1;
-  const std::uint64_t count = only > 0 ? 1 : from_environment("DERIVA_SCHEDULES", 5'000);
+  const std::uint64_t count = only > 0 ? 1 : from_environment("DERIVA_SCHEDULES", 20'000);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     INFO("DERIVA_SCHEDULE=" << seed);
     Schedule(seed, *f.store).run();
