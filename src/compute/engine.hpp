@@ -289,6 +289,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::map<std::string, std::uint32_t> resources_;
   boost::unordered_flat_map<RequestId, RequestPtr> requests_;
   std::vector<RequestPtr> unused_requests_;
+  std::vector<Plan::Finished> spare_finished_;  ///< Of `deliver`, empty; kept for their memory.
+  std::vector<Delivery> spare_deliveries_;
   std::vector<std::unique_ptr<Worker>> idle_workers_;
   std::vector<Plan::Joined> joined_;  ///< Of one call, as the next one; kept for their memory.
   std::vector<RequestId> reused_;

@@ -12,9 +12,10 @@ void Engine::deliver(Lock& lock) {
   count_met();
   if (plan_.has_resumed()) resume_functions(lock);
   if (!plan_.has_finished()) return;
-  std::vector<Plan::Finished> finished;
+  // Others may deliver while this thread tells a request: each takes what is spare.
+  std::vector<Plan::Finished> finished = std::exchange(spare_finished_, {});
+  std::vector<Delivery> deliveries = std::exchange(spare_deliveries_, {});
   plan_.take_finished(finished);
-  std::vector<Delivery> deliveries;
   for (Plan::Finished& one : finished) {
     if (std::optional<Delivery> delivery = take_delivery(std::move(one))) deliveries.push_back(*std::move(delivery));
   }
@@ -29,6 +30,11 @@ void Engine::deliver(Lock& lock) {
     conclude(lock, delivery.request, *std::move(delivery.result));
     recycle(std::move(delivery.request));
   }
+  if (finished.capacity() > told_at_once) return;
+  finished.clear();
+  deliveries.clear();
+  spare_finished_ = std::move(finished);
+  spare_deliveries_ = std::move(deliveries);
 }
 
 void Engine::count_met() {
