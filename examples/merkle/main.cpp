@@ -108,10 +108,8 @@ class Run {
     executor_options.concurrency = workers_.threads();
     executor_options.observers = attach_observers(store);
     deriva::Blob root = compute_root(store, executor_options);
-    if (report_) {
-      executor_options.observers->flush();
-      report_->write(options_.report).value();
-    }
+    if (executor_options.observers) executor_options.observers->flush();  // The progress ends before the summary.
+    if (report_) report_->write(options_.report).value();
     return root;
   }
 
