@@ -80,11 +80,7 @@ void measure_cancel(const Options& options, Report& report, const std::filesyste
   const std::size_t nodes = options.n.value_or(1'000'000);
   deriva::Store store = open_relaxed(scratch / "cancel");
   const std::vector<deriva::Recipe> recipes = recipes_of(layered_graph(nodes));
-  constexpr std::size_t batch = 100'000;
-  deriva::Address target;
-  for (std::size_t i = 0; i < recipes.size(); i += batch) {
-    target = store.put_recipes(std::span(recipes).subspan(i, std::min(batch, recipes.size() - i))).value().back();
-  }
+  const deriva::Address target = put_in_batches(store, recipes);
   CancelledRun run(store, target, recipes.size());
   Samples samples;
   for (std::size_t i = 0; i < std::max<std::size_t>(options.repetitions, 1); ++i) run(samples);

@@ -82,11 +82,7 @@ void measure_fail(const Options& options, Report& report, const std::filesystem:
   const std::size_t nodes = options.n.value_or(1'000'000);
   deriva::Store store = open_relaxed(scratch / "fail");
   const std::vector<deriva::Recipe> recipes = recipes_of(wide_graph(nodes));
-  constexpr std::size_t batch = 100'000;
-  Address target;
-  for (std::size_t i = 0; i < recipes.size(); i += batch) {
-    target = store.put_recipes(std::span(recipes).subspan(i, std::min(batch, recipes.size() - i))).value().back();
-  }
+  const Address target = put_in_batches(store, recipes);
   std::vector<deriva::Recipe> small;
   for (std::int64_t i = 0; i < 1'000; ++i) small.push_back({{"small", "1"}, {}, {{"number", i}}});
   FailedRun run(store, target, store.put_recipes(small).value());

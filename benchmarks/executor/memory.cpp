@@ -41,15 +41,6 @@ deriva::ExecutorOptions in_memory() {
   return options;
 }
 
-Address put(deriva::Store& store, std::span<const Recipe> recipes) {
-  constexpr std::size_t batch = 100'000;
-  Address last;
-  for (std::size_t i = 0; i < recipes.size(); i += batch) {
-    last = store.put_recipes(recipes.subspan(i, std::min(batch, recipes.size() - i))).value().back();
-  }
-  return last;
-}
-
 struct GraphBytes {
   double planned = 0;  ///< When the first function runs.
   double most = 0;     ///< While they run.
@@ -80,7 +71,7 @@ void measure_graph(const WorkGraph& graph, const fs::path& scratch, Report& repo
   GraphBytes bytes;
   {
     deriva::Store store = open_relaxed(scratch / "memory");
-    const Address target = put(store, recipes_of(graph));
+    const Address target = put_in_batches(store, recipes_of(graph));
     bytes_of_run(store, target);  // What the store reads, it keeps.
     bytes = bytes_of_run(store, target);
   }
@@ -165,7 +156,7 @@ void measure_allocations(const fs::path& scratch, Report& report) {
   double of_nodes = 0;
   constexpr std::int64_t rounds = 4;
   for (std::int64_t round = 0; round < rounds; ++round) {
-    const Address target = put(store, numbered(recipes, graph, round));
+    const Address target = put_in_batches(store, numbered(recipes, graph, round));
     const AllocationCount allocations;
     executor.materialize(target).value();
     of_nodes = static_cast<double>(allocations.count()) - static_cast<double>(graph.size());
