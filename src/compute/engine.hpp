@@ -182,15 +182,25 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   // engine_explore.cpp
   void explore(Lock& lock, Worker& worker, StoreReader& reader);
+  std::size_t slice_nodes() const noexcept;
+  bool may_answer(const Worker& worker) const;
+  void answer_ahead(Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader);
-  void look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found);
-  ResolvedFunction* function_of(Worker& worker, StoreReader& reader, std::uint32_t number);
+  void look_ahead(Worker& worker, StoreReader& reader);
+  void look_up(Worker& worker, StoreReader& reader, StoreId id, bool is_forced);
+  void look_up(Worker& worker, StoreReader& reader, Worker::Found& found, bool is_forced);
+  ResolvedFunction* find_function(Worker& worker, StoreReader& reader, std::uint32_t number);
   void follow_numbering(StoreReader& reader);
-  void answer(Worker& worker, StoreReader& reader, std::size_t index);
+  void answer(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, const Worker::Found& found);
   void introduce(ResolvedFunction& function);
-  const RequestPtr& owner_of(Worker& worker, RequestId id) const;
+  /// Null: it is over.
+  const RequestPtr& owner_of(Worker& worker, RequestId id) const {
+    if (!worker.owner || worker.owner->id != id || worker.owner->over) worker.owner = request_of(id);
+    return worker.owner;
+  }
 
-  // engine_run.cpp: functions, from their call to their result
+  // engine_run.cpp: functions, and their calls
+  bool may_take_along() const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran, float average);
   std::uint32_t executions(const Plan::Job& job) const;
@@ -198,34 +208,54 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void call_functions(Worker& worker);
+  static void connect(Worker& worker, const PlanJob::Wire& wire);
   void detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs);
   void execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran);
   Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                       const FunctionRun* run) const;
   Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
                     bool again = false) const;
+
+  // engine_settle.cpp: results
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
   void settle(Lock& lock, Worker& worker);
+  void put_back(Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
   void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                     std::chrono::nanoseconds compute_time, Verification* verification,
                     std::vector<Address> discovered = {});
-  void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+  void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
                   std::chrono::nanoseconds compute_time, Verification* verification,
-                  std::vector<Address> discovered = {});
+                  std::vector<Address>* discovered = nullptr);
 
   // engine_reasons.cpp: what changed
-  bool worth_explaining(const Plan::Job& job, float average) const;
+  /// Whether to look for what changed since something like the job's recipe was computed, if anybody is told.
+  bool worth_explaining(const Plan::Job& job, float average) const {
+    if (!options_.explain_from || job.reason != RunReason::never_computed || job.input_count == 0) return false;
+    return average == 0 || average >= static_cast<float>(options_.explain_from->count());
+  }
   static bool is_explained(const Plan::Job& job, const RequestPtr& owner);
   void explain(Worker& worker) const;
   void explain(StoreReader& reader, Plan::Job& job, StoreId id) const;
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
   void prepare_look_back(Worker& worker, std::uint32_t number, float average);
-  bool worth_looking_back(const Plan::Job& job, float average) const;
-  bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const;
+  /// Whether there is a result of the job's own recipe.
+  static bool was_computed(const Plan::Job& job) {
+    return job.reason == RunReason::forced || job.reason == RunReason::evicted;
+  }
+  /// Whether to look, before the function is called, for a result that it need not or must not differ from.
+  bool worth_looking_back(const Plan::Job& job, float average) const {
+    if (was_computed(job)) return true;
+    if (!options_.early_cutoff || job.input_count == 0) return false;
+    return average == 0 || average >= static_cast<float>(options_.early_cutoff->count());
+  }
+  /// Whether the result is to be found by the values of the inputs.
+  bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const {
+    return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;
+  }
   void look_back(Worker& worker);
   static void find_back(Worker& worker, StoreReader& reader);
   static void find_cutoff(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);

@@ -15,22 +15,7 @@ constexpr float hashed_per_ns = 2;
 /// Hashing may take this share of the time that the function takes.
 constexpr float share_for_hashing = 0.25F;
 
-/// Whether there is a result of the job's own recipe.
-bool was_computed(const Plan::Job& job) { return job.reason == RunReason::forced || job.reason == RunReason::evicted; }
-
 }  // namespace
-
-/// Whether to look, before the function is called, for a result that it need not or must not differ from.
-bool Engine::worth_looking_back(const Plan::Job& job, float average) const {
-  if (was_computed(job)) return true;
-  if (!options_.early_cutoff || job.input_count == 0) return false;
-  return average == 0 || average >= static_cast<float>(options_.early_cutoff->count());
-}
-
-/// Whether the result is to be found by the values of the inputs.
-bool Engine::to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const {
-  return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;
-}
 
 void Engine::prepare_look_back(Worker& worker, std::uint32_t number, float average) {
   const Plan::Job& job = worker.batch.jobs[number];

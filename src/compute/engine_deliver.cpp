@@ -38,6 +38,7 @@ void Engine::deliver(Lock& lock) {
 }
 
 void Engine::count_met() {
+  if (!plan_.has_met()) return;
   joined_.clear();
   reused_.clear();
   plan_.take_met(joined_, reused_);

@@ -6,12 +6,6 @@
 
 namespace deriva::detail {
 
-/// Whether to look for what changed since something like the job's recipe was computed, if anybody is told.
-bool Engine::worth_explaining(const Plan::Job& job, float average) const {
-  if (!options_.explain_from || job.reason != RunReason::never_computed || job.input_count == 0) return false;
-  return average == 0 || average >= static_cast<float>(options_.explain_from->count());
-}
-
 bool Engine::is_explained(const Plan::Job& job, const RequestPtr& owner) {
   return job.flight.number != 0 || (owner && owner->options.on_computed);
 }

@@ -42,7 +42,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   const bool are_short = function_time_ < short_time;
   const std::size_t most =
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
-  const float time = plan_.take_ready(most, batch_time, worker.batch);
+  const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along() ? short_time : 0);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
     return plan_.has_ready();
@@ -75,15 +75,23 @@ bool Engine::run(Lock& lock, Worker& worker) {
   return true;
 }
 
+/// Whether a short function may be called with what others of its batch came to: nothing is to be known of its inputs
+/// before, nor does memory count.
+bool Engine::may_take_along() const {
+  const bool looks_back = options_.early_cutoff && static_cast<float>(options_.early_cutoff->count()) < short_time;
+  return !looks_back && options_.memory_bytes == 0;
+}
+
 /// Sets apart what is not just a call.
 void Engine::prepare(Worker& worker) {
-  worker.ran.clear();
   worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
-  for (std::uint32_t i = 0; i < worker.ran.size(); ++i) {
+  const auto count = static_cast<std::uint32_t>(worker.ran.size());
+  for (std::uint32_t i = 0; i < count; ++i) {
     const Plan::Job& job = worker.batch.jobs[i];
     Worker::Ran& ran = worker.ran[i];
+    ran.reset();
     const float average = plan_.average(job.function->number);
     if (const RequestPtr& owner = owner_of(worker, job.owner)) ++owner->begun;
     ran.measured =
@@ -208,15 +216,23 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
 void Engine::call_functions(Worker& worker) {
   const std::span<Blob> inputs = worker.batch.inputs;
   Clock::time_point last{};  // When the one before ended, if that is known.
-  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+  std::span<const PlanJob::Wire> wires = worker.batch.wires;
+  worker.puts_back = false;
+  for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
     Worker::Ran& ran = worker.ran[i];
+    while (!wires.empty() && wires.front().job == i) {
+      connect(worker, wires.front());
+      wires = wires.subspan(1);
+    }
     const Plan::Job& job = worker.batch.jobs[i];
     const Clock::time_point ended = std::exchange(last, Clock::time_point());
     if (ran.is_over || ran.result) {
       ran.measured = false;
       continue;
     }
-    if (const Result<void> decoded = decode_params(job.params, worker.params); !decoded) {
+    if (job.params.empty()) {
+      worker.params.clear();
+    } else if (const Result<void> decoded = decode_params(job.params, worker.params); !decoded) {
       ran.result.emplace(decoded.error().with_address(*job.address));
       ran.measured = false;
       continue;
@@ -257,6 +273,16 @@ void Engine::call_functions(Worker& worker) {
   }
 }
 
+/// Hands on what a job came to. If it came to nothing, neither does the one that needs it.
+void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
+  const Worker::Ran& from = worker.ran[wire.from];
+  if (!from.is_over && from.result && *from.result) {
+    worker.batch.inputs[wire.position] = **from.result;
+  } else {
+    worker.ran[wire.job].is_over = worker.ran[wire.job].is_put_back = worker.puts_back = true;
+  }
+}
+
 void Engine::detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs) {
   extra.detached->known = extra.known;
   extra.detached->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
@@ -289,106 +315,6 @@ Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<
   Result<Blob> result = invoke(job, params, inputs, run);
   events_.function_finished(job, again, started, Clock::now(), inputs, result);
   return result;
-}
-
-// --- Results
-
-/// Tells the hosts whose functions ran.
-void Engine::announce(Lock& lock, Worker& worker) {
-  if (listeners_ == 0) return;
-  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
-    const Worker::Ran& ran = worker.ran[i];
-    const Plan::Job& job = worker.batch.jobs[i];
-    const RequestPtr& owner = owner_of(worker, job.owner);
-    const bool cut_off = ran.extra && ran.extra->cut_off;
-    if (!owner || !owner->options.on_computed || ran.is_over || cut_off || !*ran.result) continue;
-    const RequestPtr kept = owner;
-    announce(lock, kept, job, **ran.result, ran.compute_time, ran.extra && ran.extra->executions > 1);
-  }
-}
-
-/// Publishes what came of a batch to whoever waits for it.
-void Engine::settle(Lock& lock, Worker& worker) {
-  events_.take_time();
-  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
-    Worker::Ran& ran = worker.ran[i];
-    if (ran.is_over) continue;
-    const Plan::Job& job = worker.batch.jobs[i];
-    Worker::Extra* const extra = ran.extra.get();
-    if (extra != nullptr && extra->run) {
-      end_run(job.node);
-      if (plan_.forgotten(job.node)) {  // Nobody is told.
-        ran.result.emplace(Error(Errc::cancelled));
-        extra->verification.reset();
-        extra->cut_off = false;
-      }
-    }
-    if (ran.measured) observe(*job.function, ran.compute_time);
-    if (!*ran.result && retry_later(worker, job, ran)) continue;
-    if (extra != nullptr && extra->cut_off) {
-      settle_cut_off(owner_of(worker, job.owner), job, ran);
-    } else {
-      settle_one(owner_of(worker, job.owner), job, std::move(*ran.result), ran.compute_time,
-                 extra == nullptr ? nullptr : extra->verification.get());
-    }
-  }
-  stop_abandoned(lock);
-  report_progress(lock, worker);
-  deliver(lock);
-}
-
-void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time) {
-  plan_.observe(function.number, static_cast<float>(compute_time.count()));
-  constexpr float weight = 1.0F / 16;
-  function_time_ += (static_cast<float>(compute_time.count()) - function_time_) * weight;
-}
-
-/// The same for a function that did not run in a batch of this thread's.
-void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                          std::chrono::nanoseconds compute_time, Verification* verification,
-                          std::vector<Address> discovered) {
-  if (result && owner && owner->options.on_computed) {
-    announce(lock, owner, job, *result, compute_time, verification != nullptr);
-  }
-  end_run(job.node);
-  events_.take_time();
-  if (plan_.forgotten(job.node)) {
-    result = Error(Errc::cancelled, "nobody waited for the value any more");
-    verification = nullptr;  // It may have been stopped in one of its executions.
-  }
-  settle_one(owner && !owner->over ? owner : nullptr, job, std::move(result), compute_time, verification,
-             std::move(discovered));
-  stop_abandoned(lock);
-  if (owner) report_progress(lock, owner);
-  deliver(lock);
-}
-
-void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
-                        std::chrono::nanoseconds compute_time, Verification* verification,
-                        std::vector<Address> discovered) {
-  plan_.release(job);
-  if (result && !plan_.has_memory_for(job, result->size())) {
-    result = Error(Errc::over_budget, "the inputs and the value of the function do not fit into the memory allowed")
-                 .with_address(*job.address)
-                 .with_function(job.function->id);
-  }
-  events_.flight_finished(job, result, options_.store_results);
-  if (verification != nullptr) events_.verified(job, verification->comparisons());
-  if (verification != nullptr) keep_comparisons(verification->comparisons());
-  if (!result) {
-    if (owner) ++owner->outcome.failed;
-    known_errors_.keep(*job.address, result.error());
-    return plan_.fail(job.node, result.error());
-  }
-  if (owner) {
-    ++owner->outcome.computed;
-    ++owner->progress.computed;
-    if (verification != nullptr) ++owner->outcome.verified;
-  }
-  // What a function asked for is not among its inputs: they do not tell its result.
-  const bool by_inputs = discovered.empty() && to_be_indexed(job, compute_time);
-  keep_result(job, *result, compute_time, by_inputs, std::move(discovered));
-  plan_.complete(job.node, std::move(*result));
 }
 
 }  // namespace deriva::detail

@@ -38,7 +38,6 @@ bool Engine::lagging() const {
 /// there.
 void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
                          std::vector<Address> discovered) {
-  if (!options_.store_results) return;
   plan_.pin(job.node);
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
   unwritten_.results.push_back(

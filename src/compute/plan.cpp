@@ -1,6 +1,9 @@
 #include "compute/plan.hpp"
 
 #include <algorithm>
+#include <cstring>
+
+#include "compute/plan_inline.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -37,7 +40,7 @@ void Plan::add_request(const Wish& wish) {
     finish_requests(node, nullptr);
   } else if (n.state == State::failed) {
     finish_requests(node, poisoned_[node]);
-    release(node);
+    release(node, n);
   } else if (n.poisoned && !wish.keep_going) {
     finish_requests(node, poisoned_[node], true);
   } else if (wish.waiter != none) {
@@ -56,7 +59,7 @@ bool Plan::drop_request(RequestId request) {
   *link = requests_[slot].next_on_target;
   if (requests_[slot].waiter != none) end_wait(requests_[slot].waiter, slot);
   leave_request(slot);
-  release(node);
+  release(node, nodes_[node]);
   shrink_if_empty();
   return true;
 }
@@ -68,11 +71,6 @@ void Plan::leave_request(std::uint32_t slot) {
   request.id = 0;
   request.open = false;
   leave(slot);
-}
-
-/// One node less, or no longer open.
-void Plan::leave(std::uint32_t request) {
-  if (--requests_[request].members == 0) requests_.give_back(request);
 }
 
 /// Of a node that failed, those that do not keep going may be told before the others. While failures are being told,
@@ -89,7 +87,7 @@ void Plan::finish_requests(NodeId node, const FailuresPtr& failures, bool only_i
       if (!failures && nodes_[node].has_value) finished.back().value = nodes_[node].value;
       if (request.waiter != none) end_wait(request.waiter, slot);
       leave_request(slot);
-      if (!failures || only_impatient) release(node);  // A failed node is freed as a whole.
+      if (!failures || only_impatient) release(node, nodes_[node]);  // A failed node is freed as a whole.
     }
     slot = request.next_on_target;
   }
@@ -124,7 +122,7 @@ std::uint32_t Plan::pick(Turn turn) {
   for (std::size_t i = 0; i < priorities; ++i) {
     Turns& turns = turns_[turn][lowest_first ? i : priorities - 1 - i];
     if (turns.first == none) continue;
-    if (!has_rubbish()) return turns.first;
+    if (requests_[turns.first].open || !has_rubbish()) return turns.first;
     const std::uint32_t last = turns.last;
     while (!requests_[turns.first].open && turns.first != last) next_turn(turn, turns.first, true);
     if (requests_[turns.first].open) return turns.first;
@@ -147,7 +145,7 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   const bool forced = recompute != Recompute::nothing;
   if (entry != none && forced && nodes_[entry].is_done()) {
     const bool is_redone = nodes_[entry].forced && nodes_[entry].owner == request;
-    if (!is_redone) forget(entry);  // Whoever has it keeps it.
+    if (!is_redone) forget(nodes_[entry]);  // Whoever has it keeps it.
   }
   if (entry != none) {
     meet(entry, request);
@@ -214,7 +212,7 @@ void Plan::set_priority(std::uint32_t request, Priority priority) {
 }
 
 void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
-  while (most > 0) {
+  while (most > 0 && expansions_ > 0) {
     const std::uint32_t slot = pick(to_expand);
     if (slot == none) return;
     Request& request = requests_[slot];
@@ -223,8 +221,8 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
       Node& n = nodes_[node];
       --expansions_;
       if (n.state == State::dropped || n.interest == 0) {
-        end_exploring(node);
-        free(node);
+        end_exploring(n);
+        free(node, n);
       } else {
         n.state = State::expanding;
         out.push_back({node, n.id, n.forced});
@@ -239,18 +237,16 @@ void Plan::retry(NodeId node) {
   to_be_expanded(node, true);
 }
 
-/// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
-void Plan::end_exploring(NodeId node) { exploring_.end(requests_[nodes_[node].owner].period, kept_enough_); }
-
 void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t bytes) {
-  end_exploring(node);
-  if (nodes_[node].interest == 0) {
-    free(node);
+  Node& n = nodes_[node];
+  end_exploring(n);
+  if (n.interest == 0) {
+    free(node, n);
   } else {
     if (value) {
-      set_value(node, std::move(*value));
+      set_value(n, std::move(*value));
     } else {
-      nodes_[node].work.cost = static_cast<float>(bytes);
+      n.work.cost = static_cast<float>(bytes);
     }
     make_available(node);
   }
@@ -260,11 +256,12 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t byte
 void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of) {
   Node& n = nodes_[node];
   if (n.interest == 0) {
-    end_exploring(node);
-    free(node);
+    end_exploring(n);
+    free(node, n);
     return shrink_if_empty();
   }
   n.state = State::waiting;
+  n.next = 0;
   n.reason = found.reason;
   n.work.function = found.function;
   constexpr float unknown_cost = 1'000;
@@ -275,20 +272,22 @@ void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(Store
   n.work.param_bytes = static_cast<std::uint32_t>(found.params.size());
   if (const std::uint32_t length = EdgePool::length_of(n.work.edge_count, n.work.param_bytes); length > 0) {
     n.work.first_edge = edges_.take(length);
-    std::ranges::copy(found.params, EdgePool::bytes_behind(edges_.run(n.work.first_edge), n.work.edge_count));
+    if (!found.params.empty()) {
+      std::byte* const params = EdgePool::bytes_behind(edges_.run(n.work.first_edge), n.work.edge_count);
+      std::memcpy(params, found.params.data(), found.params.size());
+    }
   }
   const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
   for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
     const NodeId input = intern(found.inputs[i], n.owner, address_of, below);
-    link(n.work.first_edge + i, input, node);
+    link(n.work.first_edge + i, input, node, n);
   }
-  end_exploring(node);
+  end_exploring(n);
   if (n.poisoned && n.work.pending == 0) begin_failing(node, poisoned_[node]);
   if (n.state == State::waiting && n.work.pending == 0) make_ready(node);
 }
 
-void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent) {
-  const Node& above = nodes_[dependent];
+void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent, Node& above) {
   Node& below = nodes_[input];
   if (below.state == State::failed) {
     edges_[edge] = {none, dependent, none, none};
@@ -299,7 +298,7 @@ void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent) {
     edges_[edge] = {input, dependent, none, none};
     return;
   }
-  ++nodes_[dependent].work.pending;
+  ++above.work.pending;
   edges_[edge] = {input, dependent, below.first_dependent, none};
   if (below.first_dependent != none) edges_[below.first_dependent].previous = edge;
   below.first_dependent = edge;

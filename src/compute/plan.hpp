@@ -25,6 +25,7 @@
 #include "compute/memory_budget.hpp"
 #include "compute/plan_batch.hpp"
 #include "compute/plan_node.hpp"
+#include "compute/plan_request.hpp"
 #include "compute/ready_queue.hpp"
 #include "compute/slab.hpp"
 
@@ -102,8 +103,8 @@ class Plan {
   /// Also answers `take_ready`. Every request that depends on the node is finished with the error, by `fail_further`:
   /// as soon as all of them are told, or if it keeps going, when everything else below it is done.
   void fail(NodeId node, const Error& error);
-  /// Whether there are failures of which not all that depends on them was told.
-  [[nodiscard]] bool has_failing() const noexcept { return !failing_.empty() || has_poisoned(); }
+  /// Whether there are failures of which not all that depends on them was told, nor all requests.
+  [[nodiscard]] bool has_failing() const noexcept { return has_untold() || !told_.empty(); }
   /// Tells so many nodes.
   void fail_further(std::size_t most);
 
@@ -112,8 +113,11 @@ class Plan {
   struct Place {
     static constexpr std::uint32_t unlimited = 0;
   };
-  /// Says of a function, by a number of the caller's, which limits it takes a place of. It lives as long as the plan.
-  void set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits = {});
+  static constexpr std::array no_limits{Place::unlimited, Place::unlimited};
+  /// Says of a function, by a number of the caller's, which limits it takes a place of, and whether it is a plain one,
+  /// which may be taken along. It lives as long as the plan.
+  void set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits = {},
+                    bool is_plain = false);
   /// Adds a limit of so many nodes that run at the same time (at least 1), and returns its number.
   std::uint32_t add_limit(std::size_t places);
   /// How long the function took, once.
@@ -132,8 +136,14 @@ class Plan {
   /// First what `complete` made ready since the last call, unless another request waits; then requests in turn, the
   /// more urgent ones first (mostly), and of each the nodes with the longest way to go, first come, first served.
   ///
+  /// A batch takes along what waits for nothing but jobs of the batch, if its function is plain and takes less than
+  /// `along` nanoseconds: a chain runs as one batch. Such a job is behind those, must be answered after them, and if
+  /// one of them fails, before it, by `put_back`. Requires: `along` is 0 if memory is limited.
+  ///
   /// Returns how long they will take, as far as it is known.
-  float take_ready(std::size_t most, float nanoseconds, Batch& batch);
+  float take_ready(std::size_t most, float nanoseconds, Batch& batch, float along = 0);
+  /// Answers `take_ready`: the job was not carried out, and waits again.
+  void put_back(NodeId node);
   /// Under the plan's numbering; `none` if it has none.
   [[nodiscard]] StoreId store_id(NodeId node) const { return nodes_[node].forgotten ? none : nodes_[node].id; }
   struct Input {
@@ -144,7 +154,7 @@ class Plan {
   void append_inputs(NodeId node, std::vector<Input>& out);
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
-  void complete(NodeId node, Blob value);
+  void complete(NodeId node, Blob&& value);
 
   /// A running node that can be asked to stop: once nobody is interested in it, it is forgotten at once, so that the
   /// next request starts afresh, and listed by `take_abandoned`.
@@ -228,6 +238,7 @@ class Plan {
     RequestId request;
     NodeId node;
   };
+  [[nodiscard]] bool has_met() const noexcept { return !joined_.empty() || !reused_.empty(); }
   /// Appends requests that met a node which another one had brought in: once for each that was not available yet
   /// (`joined`) or was (`reused`).
   void take_met(std::vector<Joined>& joined, std::vector<RequestId>& reused);
@@ -238,23 +249,9 @@ class Plan {
 
  private:
   using Node = PlanNode;
+  using Request = PlanRequest;
   using State = PlanNode::State;
 
-  /// A request, until it is over and the last node that it brought in is gone.
-  struct Request {
-    RequestId id = 0;
-    NodeId target = none;
-    NodeId waiter = none;  ///< Whose function waits for it, if it is not a host's.
-    std::uint32_t next_on_target = none;
-    std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
-    NodeQueue unexpanded;        ///< Those that are to be expanded.
-    std::uint32_t ready = none;  ///< The queue of those, if there are any.
-    std::array<std::uint32_t, 2> next_in_turn{none, none};
-    Priority priority = Priority::normal;
-    GracePeriods::Period period = 0;  ///< Of its exploration.
-    bool open = false;
-    bool keep_going = false;
-  };
   /// Requests that have something to do, in turn.
   enum Turn : std::uint8_t { to_expand, to_run };
   struct Turns {
@@ -266,6 +263,7 @@ class Plan {
     float average = 0;
     float value_bytes = 0;  ///< What is expected, if memory is limited: the largest lately.
     std::array<std::uint32_t, 2> limits{};
+    bool is_plain = false;
   };
   struct Limit {
     std::size_t places = 0;
@@ -280,15 +278,20 @@ class Plan {
   void set_priority(std::uint32_t request, Priority priority);
   void raise(NodeId node, float rate, bool keep_going);
   void raise_path(NodeId node, float path);
-  void link(std::uint32_t edge, NodeId input, NodeId dependent);
+  void link(std::uint32_t edge, NodeId input, NodeId dependent, Node& above);
   void finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient = false);
   void leave_request(std::uint32_t slot);
-  void leave(std::uint32_t request);
   void join_turn(Turn turn, std::uint32_t request);
   std::uint32_t pick(Turn turn);
   void next_turn(Turn turn, std::uint32_t request, bool has_more);
 
-  void end_exploring(NodeId node);
+  // plan_inline.hpp
+  void end_exploring(const Node& n);
+  void leave(std::uint32_t request);
+  void release(NodeId node, Node& n);
+  void give_up(NodeId node, Node& n);
+  void forget(Node& n);
+  void free(NodeId node, Node& n);
 
   // plan_run.cpp: from ready to available
   void make_ready(NodeId node);
@@ -301,7 +304,11 @@ class Plan {
   void offer_places(std::uint32_t function);
   bool discard_unwanted(NodeId node);
   void flush_fresh();
-  void add_job(NodeId node, Batch& batch);
+  struct Taking;
+  void admit(NodeId node, Taking& taking);
+  bool may_go_along(const Node& node, float along) const;
+  void take_along(Taking& taking);
+  void add_job(NodeId node, Node& n, Batch& batch);
   void make_available(NodeId node);
 
   struct Raise {
@@ -313,8 +320,8 @@ class Plan {
   std::uint64_t expected_bytes(std::uint32_t function) const;
   void expect(std::uint32_t function, std::uint64_t bytes);
   static std::uint64_t stored_bytes(const Node& node) { return static_cast<std::uint64_t>(node.work.cost); }
-  void set_value(NodeId node, Blob value);
-  void drop_value(NodeId node);
+  void set_value(Node& n, Blob&& value);
+  void drop_value(Node& n);
   enum class Admission : std::uint8_t { admitted, deferred, refused };
   Admission admit_memory(NodeId node);
   void reserve(Job& job, const Batch& batch, std::uint64_t moved);
@@ -338,20 +345,17 @@ class Plan {
   void end_failing(NodeId node, const FailuresPtr& failures);
   void keep_failed(NodeId node, const FailuresPtr& failures);
   void pass_on(NodeId dependent, const FailuresPtr& failures);
+  bool has_untold() const noexcept { return !failing_.empty() || has_poisoned(); }
   bool has_poisoned() const noexcept { return !poisoning_.empty() || poison_edge_ != none; }
   void poison(NodeId node, const FailuresPtr& failures);
   void poison_next();
   void skip_poisoning(const Edge& edge);
 
   // plan_drop.cpp
-  void release(NodeId node);
-  void give_up(NodeId node);
-  void release_inputs(NodeId node);
+  void release_inputs(Node& n);
   void unlink(const Edge& removed);
   void abandon(NodeId node);
   void drop(NodeId node);
-  void forget(NodeId node);
-  void free(NodeId node);
   void shrink_if_empty();
 
   Slab<Node> nodes_;
@@ -374,7 +378,8 @@ class Plan {
   std::vector<NodeId> fresh_;  ///< Made ready by `complete`, and in no queue yet.
   std::vector<NodeId> orphans_;
   std::vector<NodeId> kept_enough_;  ///< Nobody wants them, or somebody again.
-  std::vector<NodeId> visit_;        ///< Of one call; kept for its memory.
+  std::vector<NodeId> visit_;        ///< Of one call, as the next one; kept for its memory.
+  std::vector<NodeId> along_;
   std::vector<Raise> raises_;
   std::deque<Failing> failing_;
   std::deque<NodeId> poisoning_;

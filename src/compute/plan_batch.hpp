@@ -36,30 +36,39 @@ struct PlanJob {
     bool shared;  ///< Somebody else wants it, too.
   };
 
-  NodeId node;
-  RequestId owner;         ///< The request that brought the node into the plan.
-  const Address* address;  ///< Lives until the job is answered, and so do the
-  BytesView params;        ///< encoded params.
-  const ResolvedFunction* function;
-  std::uint32_t first_input;  ///< In the batch.
-  std::uint32_t input_count;
-  float verify_rate;
-  RunReason reason;
+  /// An input that another job of the batch is to come to.
+  struct Wire {
+    std::uint32_t from;      ///< A job before
+    std::uint32_t job;       ///< this one.
+    std::uint32_t position;  ///< In the batch's inputs.
+  };
+
+  NodeId node = ~NodeId{0};
+  RequestId owner = 0;               ///< The request that brought the node into the plan.
+  const Address* address = nullptr;  ///< Lives until the job is answered, and so do the
+  BytesView params{};                ///< encoded params.
+  const ResolvedFunction* function = nullptr;
+  std::uint32_t first_input = 0;  ///< In the batch.
+  std::uint32_t input_count = 0;
+  float verify_rate = 0;
+  RunReason reason{};
   std::uint64_t input_bytes = 0;  ///< If memory is limited, as the next one.
   std::uint64_t reserved = 0;     ///< Bytes that count for it, until `Plan::release`.
   Flight flight{};                ///< The engine's.
 };
 
-/// Nodes that run together.
+/// Nodes that run together, one after the other: some may need what others before them come to.
 struct PlanBatch {
   std::vector<PlanJob> jobs;
   std::vector<Blob> inputs;
+  std::vector<PlanJob::Wire> wires;  ///< In the order of the jobs that they lead to.
   std::vector<PlanJob::Missing> missing;
   std::uint64_t numbering = 0;
 
   void clear() {
     jobs.clear();
     inputs.clear();
+    wires.clear();
     missing.clear();
   }
 };

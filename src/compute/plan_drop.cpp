@@ -1,41 +1,22 @@
 #include <algorithm>
 
-#include "compute/plan.hpp"
+#include "compute/plan_inline.hpp"
 
 namespace deriva::detail {
 
 // --- Interest
 
-void Plan::release(NodeId node) {
-  Node& n = nodes_[node];
-  if (--n.interest > 0) return;
-  if (n.is_done()) {
-    give_up(node);
-  } else {
-    orphans_.push_back(node);
-  }
-}
-
-/// Requires: it is done, and nobody is interested.
-void Plan::give_up(NodeId node) {
-  Node& n = nodes_[node];
-  if (n.lingers) return;
-  const bool found_again = memory_.is_limited() && n.state == State::available && (!n.has_value || n.is_written);
-  if (n.forgotten || found_again || !exploring_.any()) return free(node);
-  n.lingers = true;
-  exploring_.keep(node);
-}
-
 /// Takes back the node's interest in its inputs, and drops its params.
-void Plan::release_inputs(NodeId node) {
-  PlanNode::Work& work = nodes_[node].work;
+void Plan::release_inputs(Node& n) {
+  PlanNode::Work& work = n.work;
   if (work.first_edge == none) return;
   const Edge* const run = edges_.run(work.first_edge);
   for (std::uint32_t i = 0; i < work.edge_count; ++i) {
     const NodeId input = run[i].input;
     if (input == none) continue;  // It failed, and the node with it.
-    if (nodes_[input].state != State::available) unlink(run[i]);
-    release(input);
+    Node& below = nodes_[input];
+    if (below.state != State::available) unlink(run[i]);
+    release(input, below);
   }
   edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, work.param_bytes));
   work.first_edge = none;
@@ -54,7 +35,7 @@ void Plan::unlink(const Edge& removed) {
 }
 
 void Plan::unpin(NodeId node) {
-  release(node);
+  release(node, nodes_[node]);
   shrink_if_empty();
 }
 
@@ -64,7 +45,7 @@ void Plan::sweep(std::size_t most) {
     const NodeId node = kept_enough_.back();
     kept_enough_.pop_back();
     nodes_[node].lingers = false;
-    if (nodes_[node].interest == 0) free(node);
+    if (nodes_[node].interest == 0) free(node, nodes_[node]);
   }
   while (most > 0 && !orphans_.empty()) {
     const NodeId node = orphans_.back();
@@ -89,7 +70,7 @@ void Plan::abandon(NodeId node) {
       break;  // The worker's report frees it, or `fail_further`.
     case State::running:
       if (!n.stoppable || n.forgotten) break;
-      forget(node);
+      forget(n);
       abandoned_.push_back(node);
       break;
     case State::unexpanded:
@@ -98,46 +79,19 @@ void Plan::abandon(NodeId node) {
       break;
     case State::waiting:
       if (n.poisoning) return drop(node);
-      release_inputs(node);
-      free(node);
+      release_inputs(n);
+      free(node, n);
       break;
   }
 }
 
 /// Frees it as far as that is possible before the queue comes to it.
 void Plan::drop(NodeId node) {
-  release_inputs(node);
-  forget(node);
+  Node& n = nodes_[node];
+  release_inputs(n);
+  forget(n);
   ++dropped_;
-  nodes_[node].state = State::dropped;
-}
-
-void Plan::forget(NodeId node) {
-  Node& n = nodes_[node];
-  if (!n.forgotten && n.id != none) ids_.erase(n.id);
-  n.forgotten = true;
-}
-
-/// Requires: its inputs are released, and nothing depends on it.
-void Plan::free(NodeId node) {
-  forget(node);
-  Node& n = nodes_[node];
-  if (n.poisoned) poisoned_[node] = nullptr;
-  if (n.has_value) {
-    drop_value(node);
-  } else {
-    n.work = PlanNode::Work();
-  }
-  leave(n.owner);
-  if (n.state == State::dropped) --dropped_;
-  n.state = State::gone;
-  n.id = none;
-  n.interest = 0;
-  n.depth = 0;
-  n.first_request = none;
-  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.lingers = n.waits_for_place =
-      n.expired = false;
-  nodes_.give_back(node);
+  n.state = State::dropped;
 }
 
 /// Gives the memory of a large plan back when it is done.

@@ -2,19 +2,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "compute/plan.hpp"
+#include "compute/plan_inline.hpp"
 
 namespace deriva::detail {
 
 void Plan::fail(NodeId node, const Error& error) {
-  if (nodes_[node].state == State::expanding) end_exploring(node);
+  if (nodes_[node].state == State::expanding) end_exploring(nodes_[node]);
   if (nodes_[node].state == State::running) forget_waits(node);
   give_places_back(node);
   begin_failing(node, make_failure(error));
 }
 
 void Plan::expire(NodeId node, const Error& error) {
-  forget(node);
+  forget(nodes_[node]);
   nodes_[node].expired = true;
   failing_.push_back({node, make_failure(error)});
 }
@@ -24,12 +24,12 @@ void Plan::begin_failing(NodeId node, FailuresPtr failures) {
   Node& n = nodes_[node];
   if (n.state == State::failing) return;  // Reached over two edges.
   n.state = State::failing;
-  if (!n.keep_going || !exploring_.any()) forget(node);
+  if (!n.keep_going || !exploring_.any()) forget(n);
   if (!n.expired) failing_.push_back({node, std::move(failures)});
 }
 
 void Plan::fail_further(std::size_t most) {
-  while (most > 0 && has_failing()) {
+  while (most > 0 && has_untold()) {
     std::size_t edges = 0;
     if (has_poisoned()) {
       poison_next();
@@ -40,7 +40,7 @@ void Plan::fail_further(std::size_t most) {
     }
     most -= std::min(most, 1 + edges);
   }
-  if (has_failing()) return;
+  if (has_untold()) return;
   finished_.insert(finished_.end(), std::make_move_iterator(told_.begin()), std::make_move_iterator(told_.end()));
   told_.clear();
   shrink_if_empty();
@@ -77,11 +77,11 @@ void Plan::end_failing(NodeId node, const FailuresPtr& failures) {
     n.interest = 0;
     return;
   }
-  release_inputs(node);
+  release_inputs(n);
   if (n.keep_going && !n.forgotten && exploring_.any()) {
     keep_failed(node, failures);
   } else {
-    free(node);
+    free(node, n);
   }
 }
 
@@ -93,7 +93,7 @@ void Plan::keep_failed(NodeId node, const FailuresPtr& failures) {
   n.poisoned = true;
   n.interest = 0;
   poisoned_.at(node) = failures;
-  give_up(node);
+  give_up(node, n);
 }
 
 /// An input of the dependent failed.
@@ -120,7 +120,7 @@ void Plan::poison_next() {
     poisoning_.pop_back();
     Node& n = nodes_[node];
     n.poisoning = false;
-    if (n.state == State::dropped) return free(node);
+    if (n.state == State::dropped) return free(node, n);
     poison_edge_ = n.first_dependent;
     return;
   }

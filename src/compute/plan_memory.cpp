@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "compute/plan.hpp"
+#include "compute/plan_inline.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -19,23 +19,6 @@ std::uint64_t Plan::expected_bytes(std::uint32_t function) const {
 void Plan::expect(std::uint32_t function, std::uint64_t bytes) {
   float& expected = functions_[function].value_bytes;
   expected = std::max(expected * fading, static_cast<float>(bytes));
-}
-
-void Plan::set_value(NodeId node, Blob value) {
-  if (memory_.is_limited()) memory_.used += MemoryBudget::bytes_of(value.size());
-  nodes_[node].set_value(std::move(value));
-}
-
-/// If it has one.
-void Plan::drop_value(NodeId node) {
-  Node& n = nodes_[node];
-  if (!n.has_value) return;
-  if (memory_.is_limited()) {
-    memory_.used -= MemoryBudget::bytes_of(n.value.size());
-    memory_.is_full = false;
-    n.is_written = false;
-  }
-  n.drop_value();
 }
 
 void Plan::set_written(NodeId node) {
@@ -57,7 +40,7 @@ bool Plan::spill() {
     Node& n = nodes_[node];
     if (!n.is_written || !n.has_value) continue;
     const auto bytes = static_cast<float>(n.value.size());
-    drop_value(node);
+    drop_value(n);
     n.work.cost = bytes;
     any = true;
   }

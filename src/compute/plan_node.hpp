@@ -43,7 +43,7 @@ struct PlanNode {
 
   [[nodiscard]] bool is_done() const noexcept { return state == State::available || state == State::failed; }
 
-  void set_value(Blob blob) noexcept {
+  void set_value(Blob&& blob) noexcept {
     drop_value();
     new (&value) Blob(std::move(blob));
     has_value = true;
@@ -60,7 +60,7 @@ struct PlanNode {
     Blob value;  ///< If `has_value`.
   };
   std::uint32_t id = none;    ///< Of the store.
-  std::uint32_t next = none;  ///< In a queue.
+  std::uint32_t next = none;  ///< In a queue. Of what waits, 0; of what runs, its place in the batch.
   std::uint32_t first_dependent = none;
   std::uint32_t first_request = none;  ///< That targets this node.
   std::uint32_t interest = 0;

@@ -1,14 +1,15 @@
 #include <algorithm>
 
-#include "compute/plan.hpp"
+#include "compute/plan_inline.hpp"
 
 namespace deriva::detail {
 
 // --- Functions
 
-void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits) {
+void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits,
+                        bool is_plain) {
   if (number >= functions_.size()) functions_.resize(number + 1);
-  functions_[number] = {&function, 0, 0, limits};
+  functions_[number] = {&function, 0, 0, limits, is_plain};
 }
 
 std::uint32_t Plan::add_limit(std::size_t places) {
@@ -27,6 +28,7 @@ void Plan::observe(std::uint32_t function, float nanoseconds) {
 bool Plan::take_places(NodeId node) {
   Node& n = nodes_[node];
   const std::array<std::uint32_t, 2> limits = functions_[n.work.function].limits;
+  if (limits == no_limits) return true;
   for (const std::uint32_t limit : limits) {
     if (limit == Place::unlimited || limits_[limit].taken < limits_[limit].places) continue;
     if (n.state == State::running) {  // What has begun comes first.
@@ -93,6 +95,7 @@ void Plan::push_ready(NodeId node) {
 }
 
 NodeId Plan::pop_ready() {
+  if (ready_ == 0) return none;
   const std::uint32_t slot = pick(to_run);
   if (slot == none) return none;
   Request& request = requests_[slot];
@@ -112,8 +115,8 @@ NodeId Plan::pop_ready() {
 bool Plan::discard_unwanted(NodeId node) {
   Node& n = nodes_[node];
   if (n.state != State::dropped && n.interest > 0) return false;
-  release_inputs(node);
-  free(node);
+  release_inputs(n);
+  free(node, n);
   return true;
 }
 
@@ -134,66 +137,136 @@ void Plan::flush_fresh() {
 
 // --- Running
 
-float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch) {
-  constexpr std::size_t most_unwanted = 4'096;
-  const std::size_t enough = batch.jobs.size() + most;
+/// A batch in the making.
+struct Plan::Taking {
+  Batch& batch;
+  std::size_t room;  ///< For so many jobs.
+  float nanoseconds;
+  float along;
+  std::size_t followed;  ///< Jobs that were asked what they bring along.
   float taken = 0;
+  std::vector<NodeId> refused{};
+
+  [[nodiscard]] bool has_room() const noexcept { return room > 0 && taken < nanoseconds; }
+};
+
+float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float along) {
+  constexpr std::size_t most_unwanted = 4'096;
   batch.numbering = numbering_;
-  std::vector<NodeId> refused;
-  const auto admit = [&](NodeId node) {
-    const std::uint32_t function = nodes_[node].work.function;
-    if (discard_unwanted(node)) return offer_places(function);
-    if (memory_.is_limited()) {
-      const Admission admission = admit_memory(node);
-      if (admission == Admission::deferred) push_ready(node);
-      if (admission == Admission::refused) refused.push_back(node);
-      if (admission == Admission::refused) offer_places(function);
-      if (admission != Admission::admitted) return;
-    }
-    if (!take_places(node)) return offer_places(function);
-    add_job(node, batch);
-    const float average = functions_[function].average;
-    taken += average > 0 ? average : nanoseconds;
-  };
-  const auto has_room = [&] { return batch.jobs.size() < enough && taken < nanoseconds && !memory_.is_full; };
+  Taking taking{batch, most, nanoseconds, along, batch.jobs.size()};
+  const auto has_room = [&] { return taking.has_room() && !memory_.is_full; };
   for (const NodeId node : fresh_) {
-    if (has_room() && !others_wait(node)) {
-      admit(node);
+    if (has_room() && (ready_ == 0 || !others_wait(node))) {
+      admit(node, taking);
     } else {
       push_ready(node);
     }
   }
   fresh_.clear();
-  for (std::size_t i = 0; i < most + most_unwanted && has_room(); ++i) {
+  for (std::size_t i = 0; i < most + most_unwanted && ready_ > 0 && has_room(); ++i) {
     const NodeId node = pop_ready();
     if (node == none) break;
-    admit(node);
+    admit(node, taking);
   }
-  for (const NodeId node : refused) {
+  take_along(taking);
+  for (const NodeId node : along_) {
+    if (nodes_[node].state == State::waiting) nodes_[node].next = 0;
+  }
+  along_.clear();
+  for (const NodeId node : taking.refused) {
     fail(node, Error(Errc::over_budget, "what the function needs does not fit into the memory that is allowed")
                    .with_address(addresses_[node]));
   }
   shrink_if_empty();
-  return taken;
+  return taking.taken;
 }
 
-void Plan::add_job(NodeId node, Batch& batch) {
+void Plan::admit(NodeId node, Taking& taking) {
   Node& n = nodes_[node];
+  const std::uint32_t function = n.work.function;
+  if (n.interest == 0 || n.state == State::dropped) {
+    discard_unwanted(node);
+    return offer_places(function);
+  }
+  if (memory_.is_limited()) {
+    const Admission admission = admit_memory(node);
+    if (admission == Admission::deferred) push_ready(node);
+    if (admission == Admission::refused) taking.refused.push_back(node);
+    if (admission == Admission::refused) offer_places(function);
+    if (admission != Admission::admitted) return;
+  }
+  if (!take_places(node)) return offer_places(function);
+  add_job(node, n, taking.batch);
+  --taking.room;
+  const float average = functions_[function].average;
+  taking.taken += average > 0 ? average : taking.nanoseconds;
+}
+
+bool Plan::may_go_along(const Node& node, float along) const {
+  const Function& function = functions_[node.work.function];
+  return node.interest > 0 && !node.poisoned && node.work.verify_rate <= 0 &&
+         node.reason == RunReason::never_computed && function.is_plain && function.average > 0 &&
+         function.average < along && function.limits == no_limits;
+}
+
+/// Adds what depends on the jobs that were added, as far as it is known that nothing else is missing: of a node with
+/// many dependents, only a few are looked at. While they wait, their `next` counts inputs that the batch comes to.
+/// Comes after what is ready anyway: to look at dependents twice costs more than another batch
+/// (executor.empty.layered).
+void Plan::take_along(Taking& taking) {
+  constexpr int most_dependents = 8;
+  if (taking.along <= 0) return;
+  Batch& batch = taking.batch;
+  for (; taking.followed < batch.jobs.size() && taking.has_room(); ++taking.followed) {
+    std::uint32_t edge = nodes_[batch.jobs[taking.followed].node].first_dependent;
+    for (int i = 0; i < most_dependents && edge != none && taking.has_room(); ++i, edge = edges_[edge].next) {
+      const NodeId dependent = edges_[edge].dependent;
+      Node& n = nodes_[dependent];
+      if (n.state != State::waiting) continue;
+      if (n.next++ == 0) along_.push_back(dependent);
+      if (n.next < n.work.pending || !may_go_along(n, taking.along)) continue;
+      add_job(dependent, n, batch);
+      --taking.room;
+      taking.taken += functions_[n.work.function].average;
+    }
+  }
+}
+
+void Plan::put_back(NodeId node) {
+  Node& n = nodes_[node];
+  n.state = State::waiting;
+  n.next = 0;
+  if (n.interest == 0) orphans_.push_back(node);
+}
+
+void Plan::add_job(NodeId node, Node& n, Batch& batch) {
   n.state = State::running;
   const PlanNode::Work& work = n.work;
   Edge* const run = work.first_edge == none ? nullptr : edges_.run(work.first_edge);
   const auto number = static_cast<std::uint32_t>(batch.jobs.size());
+  n.next = number;
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
   const BytesView params =
       work.param_bytes == 0 ? BytesView() : BytesView(EdgePool::bytes_behind(run, work.edge_count), work.param_bytes);
-  batch.jobs.push_back({node, requests_[n.owner].id, &addresses_[node], params, functions_[work.function].function,
-                        first, work.edge_count, work.verify_rate, n.reason});
+  Job& job = batch.jobs.emplace_back();
+  job.node = node;
+  job.owner = requests_[n.owner].id;
+  job.address = &addresses_[node];
+  job.params = params;
+  job.function = functions_[work.function].function;
+  job.first_input = first;
+  job.input_count = work.edge_count;
+  job.verify_rate = work.verify_rate;
+  job.reason = n.reason;
   std::uint64_t moved = 0;
   const bool explores = exploring_.any();
   for (std::uint32_t i = 0; i < work.edge_count; ++i) {
     const NodeId input = run[i].input;
     Node& below = nodes_[input];
-    if (!below.has_value) {
+    if (below.state == State::running) {  // In this batch: see `take_along`.
+      batch.wires.push_back({below.next, number, first + i});
+      batch.inputs.emplace_back();
+    } else if (!below.has_value) {
       batch.missing.push_back(
           {input, first + i, number, below.forgotten ? none : below.id, &addresses_[input], below.interest > 1});
       batch.inputs.emplace_back();
@@ -204,7 +277,7 @@ void Plan::add_job(NodeId node, Batch& batch) {
       batch.inputs.push_back(std::move(below.value));
       below.drop_value();
       below.is_written = false;
-      forget(input);
+      forget(below);
     }
   }
   if (memory_.is_limited()) reserve(batch.jobs.back(), batch, moved);
@@ -221,21 +294,21 @@ void Plan::append_inputs(NodeId node, std::vector<Input>& out) {
 void Plan::keep(NodeId input, Blob value) {
   Node& n = nodes_[input];
   if (n.state != State::available || n.has_value || memory_.is_short()) return;
-  set_value(input, std::move(value));
+  set_value(n, std::move(value));
   set_written(input);
 }
 
-void Plan::complete(NodeId node, Blob value) {
+void Plan::complete(NodeId node, Blob&& value) {
   Node& n = nodes_[node];
-  forget_waits(node);
+  if (n.work.pending > 0 || n.waits_for_place) forget_waits(node);
   if (n.has_places) give_places_back(node);
-  release_inputs(node);
+  release_inputs(n);
   ++n.depth;
   if (memory_.is_limited()) expect(n.work.function, value.size());
   if (n.interest == 0) {
-    free(node);
+    free(node, n);
   } else {
-    set_value(node, std::move(value));
+    set_value(n, std::move(value));
     make_available(node);
   }
   shrink_if_empty();
@@ -252,7 +325,7 @@ void Plan::make_available(NodeId node) {
     edge = told.next;
     Node& dependent = nodes_[told.dependent];
     dependent.depth = std::max(dependent.depth, n.depth);
-    if (--dependent.work.pending > 0 || dependent.state == State::failing) continue;
+    if (--dependent.work.pending > 0 || dependent.state != State::waiting) continue;
     if (dependent.poisoned) {
       begin_failing(told.dependent, poisoned_[told.dependent]);
       continue;
@@ -267,8 +340,8 @@ void Plan::make_available(NodeId node) {
     }
   }
   if (best != none) fresh_.push_back(best);
-  finish_requests(node, nullptr);
-  release(node);
+  if (n.first_request != none) finish_requests(node, nullptr);
+  release(node, n);
 }
 
 }  // namespace deriva::detail

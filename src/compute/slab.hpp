@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace deriva::detail {
@@ -12,32 +14,49 @@ namespace deriva::detail {
 inline constexpr std::uint32_t none = ~std::uint32_t{0};
 
 /// Elements by number that never move; a number that was given back is taken again, last first, with its element as it
-/// was left. Allocates a page at a time.
+/// was left. Allocates a page at a time, and makes an element when its number is taken for the first time.
 template <class T, std::uint32_t page = 1'024>
 class Slab {
  public:
-  T& operator[](std::uint32_t slot) noexcept { return (*pages_[slot / page])[slot % page]; }
-  const T& operator[](std::uint32_t slot) const noexcept { return (*pages_[slot / page])[slot % page]; }
+  Slab() = default;
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+  ~Slab() { clear(); }
+
+  T& operator[](std::uint32_t slot) noexcept {
+    return *(reinterpret_cast<T*>(pages_[slot / page].get()) + slot % page);
+  }
+  const T& operator[](std::uint32_t slot) const noexcept {
+    return *(reinterpret_cast<const T*>(pages_[slot / page].get()) + slot % page);
+  }
 
   std::uint32_t take() {
-    if (unused_.empty()) {
-      if (end_ == pages_.size() * page) pages_.push_back(std::make_unique<Page>());
-      return end_++;
+    if (!unused_.empty()) {
+      const std::uint32_t slot = unused_.back();
+      unused_.pop_back();
+      return slot;
     }
-    const std::uint32_t slot = unused_.back();
-    unused_.pop_back();
-    return slot;
+    if (end_ == pages_.size() * page) pages_.push_back(std::make_unique_for_overwrite<Place[]>(page));
+    new (pages_[end_ / page].get() + end_ % page) T();
+    return end_++;
   }
   void give_back(std::uint32_t slot) { unused_.push_back(slot); }
 
   /// Every number that was ever taken is below this.
   [[nodiscard]] std::uint32_t end() const noexcept { return end_; }
   [[nodiscard]] std::size_t in_use() const noexcept { return end_ - unused_.size(); }
-  void clear() { *this = Slab(); }
+  void clear() noexcept {
+    for (std::uint32_t slot = 0; slot < end_; ++slot) (*this)[slot].~T();
+    end_ = 0;
+    std::exchange(pages_, decltype(pages_)());
+    std::exchange(unused_, decltype(unused_)());
+  }
 
  private:
-  using Page = std::array<T, page>;
-  std::vector<std::unique_ptr<Page>> pages_;
+  struct alignas(T) Place {
+    std::byte bytes[sizeof(T)];
+  };
+  std::vector<std::unique_ptr<Place[]>> pages_;
   std::vector<std::uint32_t> unused_;
   std::uint32_t end_ = 0;
 };

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -20,6 +19,7 @@
 
 #include "compute/function_progress.hpp"
 #include "compute/function_table.hpp"
+#include "compute/look_ahead.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
 #include "compute/verification.hpp"
@@ -82,12 +82,14 @@ struct Worker {
 
   // Exploring
   enum class Known : std::uint8_t { nothing, stored, recipe, error };
-  /// What was found of an expansion.
+  /// What was found of a node.
   struct Found {
+    StoreId id = none;
     Known known = Known::nothing;
     RunReason reason = RunReason::never_computed;
-    bool has_value = false;  ///< In memory: the next of `values`. If it is an error: the next of `errors`.
+    bool has_value = false;  ///< In memory: one of `values`.
     bool looked_in_cache = false;
+    std::uint32_t place = 0;  ///< In `values`, or of an error in `errors`.
     float cost = 0;
     std::uint64_t value_bytes = 0;  ///< Of what is stored.
     ResolvedFunction* function = nullptr;
@@ -96,13 +98,15 @@ struct Worker {
     BytesView params{};  ///< Encoded, in the snapshot.
   };
   std::vector<Plan::Expansion> expansions;
-  std::uint64_t numbering = 0;  ///< Of these.
-  std::uint64_t written = 0;    ///< The last batch that the snapshot is certain to have;
-  std::uint64_t entered = 0;    ///< as many requests' targets, too.
-  std::vector<Found> found;
+  std::vector<Plan::Expansion> asked;  ///< The next ones, some of which were looked up ahead.
+  std::uint64_t numbering = 0;         ///< Of these.
+  std::uint64_t written = 0;           ///< The last batch that the snapshot is certain to have;
+  std::uint64_t entered = 0;           ///< as many requests' targets, too.
+  std::vector<Found> found;            ///< Of the expansions, and then of what was looked up ahead.
+  LookAhead ahead;
   std::vector<StoreId> inputs;
-  std::deque<Blob> values;
-  std::deque<Error> errors;
+  std::vector<Blob> values;
+  std::vector<Error> errors;
   std::vector<ResolvedFunction*> functions;  ///< By the store's number; null: not asked for yet, or unknown.
 
   // Running
@@ -122,7 +126,15 @@ struct Worker {
     std::chrono::nanoseconds compute_time{0};
     std::unique_ptr<Extra> extra{};  ///< Few jobs have one.
     bool measured = false;
-    bool is_over = false;  ///< Not to be settled: a detached one that has started, or what nobody wanted.
+    bool is_over = false;      ///< Not to be settled: a detached one that has started, what nobody wanted, or one
+    bool is_put_back = false;  ///< that lacks an input because another job of the batch failed.
+
+    void reset() noexcept {
+      result.reset();
+      compute_time = {};
+      if (extra) extra.reset();
+      measured = is_over = is_put_back = false;
+    }
   };
   /// A job of which a result may be known.
   struct LookBack {
@@ -148,6 +160,7 @@ struct Worker {
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   bool reread = false;                            ///< Whether anything was read for the batch.
+  bool puts_back = false;                         ///< Whether any job is put back.
   std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.
   std::vector<LookBack> look_backs;
   std::vector<Plan::Input> plan_inputs;  ///< Of one of them.

@@ -1,8 +1,5 @@
 #include "store/store_reader.hpp"
 
-#include <array>
-#include <cstring>
-
 #include "core/recipe_format.hpp"
 #include "storage/failure.hpp"
 #include "store/recipe_payload.hpp"
@@ -13,24 +10,24 @@ namespace deriva::detail {
 StoreReader::StoreReader(const Store& store, const ReadTransaction& transaction, graph::GraphView& graph)
     : store_(store), transaction_(transaction), graph_(graph) {}
 
-Address StoreReader::address(Id id) {
-  const std::uint32_t number = graph_.shape().block_of(id);
-  const std::uint32_t slot = id - graph_.shape().first_of(number);
-  std::array<std::byte, Address::size_bytes> bytes;
-  std::memcpy(bytes.data(), open(number).addresses + slot * bytes.size(), bytes.size());
-  return Address(bytes);
+void StoreReader::fill(OpenBlock& block, std::uint32_t number) {
+  block = OpenBlock();  // If it is damaged.
+  block.lists = graph_.block(number);
+  block.payloads = graph_.payloads(number);
+  block.addresses = graph_.key_at(graph_.shape().first_of(number));
+  block.number = number;
 }
 
-StoreReader::OpenBlock& StoreReader::open(std::uint32_t number) {
-  OpenBlock& block = open_[number % open_.size()];
-  if (block.number != number) {
-    block.number = ~std::uint32_t{0};  // If it is damaged.
-    block.lists = graph_.block(number);
-    block.payloads = graph_.payloads(number);
-    block.addresses = graph_.key_at(graph_.shape().first_of(number));
-    block.number = number;
+/// To reach a list is to read those of its group before it: whoever asks for two neighbours is likely to ask for all.
+graph::EncodedList StoreReader::list(OpenBlock& block, std::uint32_t slot) {
+  if (block.group != slot / 8) {
+    block.group = slot / 8;
+    block.has_starts = false;
+    return block.lists.list(slot);
   }
-  return block;
+  if (!block.has_starts) block.lists.starts_of_group(block.group, block.starts);
+  block.has_starts = true;
+  return block.lists.open_list(block.starts[slot % 8]);
 }
 
 std::optional<StoredResult> StoreReader::stored_result(Id id) {
@@ -51,7 +48,7 @@ StoreReader::Answer StoreReader::look_up(Id id, std::vector<Id>& inputs) {
   if (id >= end()) throw Failure{Error(Errc::invalid_argument, "no node of the graph has this number")};
   const std::uint32_t number = graph_.shape().block_of(id);
   const std::uint32_t slot = id - graph_.shape().first_of(number);
-  const OpenBlock& block = open(number);
+  OpenBlock& block = open(number);
   if (block.lists.is_dead(slot)) return answer;
   const bool has_recipe = block.lists.has_entry(slot);
   std::optional<std::uint64_t> stored;
@@ -70,16 +67,19 @@ StoreReader::Answer StoreReader::look_up(Id id, std::vector<Id>& inputs) {
   return answer;
 }
 
-void StoreReader::describe(Id id, const OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs) {
+void StoreReader::describe(Id id, OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs) {
   const RecipePayload payload =
       split_payload(block.payloads ? graph_.payload(*block.payloads, block.number, slot) : BytesView());
-  graph::EncodedList list = block.lists.list(slot);
+  graph::EncodedList list = this->list(block, slot);
   if (list.count > limits::inputs || payload.params.size() > limits::params_bytes) {
     throw Failure{Error(Errc::corrupted, "what is stored of a recipe is larger than a recipe may be")};
   }
   answer.function = payload.function;
   answer.params = payload.params;
-  graph_.for_each_input(id, list, [&](Id input) { return inputs.push_back(input), true; });
+  const std::size_t first = inputs.size();
+  inputs.resize(first + list.count);
+  Id* at = inputs.data() + first;
+  graph_.for_each_input(id, list, [&](Id input) { return *at++ = input, true; });
 }
 
 Result<const FunctionId*> StoreReader::function(std::uint32_t number) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <type_traits>
@@ -65,7 +66,13 @@ class StoreReader {
   [[nodiscard]] Id end() const noexcept { return graph_.state().next; }
   /// Nothing: no recipe has this address, nor this address among its inputs. It may be that of a leaf all the same.
   [[nodiscard]] std::optional<Id> find(const Address& address) { return graph_.find(address.bytes()); }
-  [[nodiscard]] Address address(Id id);
+  [[nodiscard]] Address address(Id id) {
+    const std::uint32_t number = graph_.shape().block_of(id);
+    const std::uint32_t slot = id - graph_.shape().first_of(number);
+    std::array<std::byte, Address::size_bytes> bytes;
+    std::memcpy(bytes.data(), open(number).addresses + slot * bytes.size(), bytes.size());
+    return Address(bytes);
+  }
 
   /// Does not check that the recipe is the one of its address: `recipe` does. Errors, thrown: `invalid_argument` when
   /// there is no such node.
@@ -114,9 +121,18 @@ class StoreReader {
     graph::BlockView lists;
     std::optional<graph::PayloadView> payloads;
     const std::byte* addresses = nullptr;
+    std::uint32_t group = ~std::uint32_t{0};  ///< Eight neighbours, of which one was asked for last.
+    bool has_starts = false;
+    std::array<const std::uint8_t*, 8> starts;  ///< Of their lists, once another one was asked for.
   };
-  OpenBlock& open(std::uint32_t number);
-  void describe(Id id, const OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs);
+  OpenBlock& open(std::uint32_t number) {
+    OpenBlock& block = open_[number % open_.size()];
+    if (block.number != number) fill(block, number);
+    return block;
+  }
+  void fill(OpenBlock& block, std::uint32_t number);
+  static graph::EncodedList list(OpenBlock& block, std::uint32_t slot);
+  void describe(Id id, OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs);
 
   const Store& store_;
   const ReadTransaction& transaction_;

@@ -27,6 +27,7 @@ struct PlanJob : detail::Plan::Job {
   std::string name;
   std::vector<std::string> input_names;
   std::vector<Input> inputs;
+  std::vector<std::size_t> needs{};  ///< Jobs of the same batch.
 };
 
 /// Stands for the store and the functions of an executor that a plan is driven by, one step at a time. Addresses have
@@ -93,20 +94,37 @@ struct PlanFixture {
     while (const auto expansion = take_expansion()) answer(*expansion);
   }
 
-  std::optional<PlanJob> try_take_ready() {
+  /// `along`: as of the plan.
+  std::vector<PlanJob> take_batch(std::size_t most, float nanoseconds, float along = 0) {
     batch.clear();
-    plan.take_ready(1, 1, batch);
-    if (batch.jobs.empty()) return std::nullopt;
-    REQUIRE(batch.jobs.size() == 1);
-    PlanJob job{batch.jobs.front(), name(batch.jobs.front().node), {}, {}};
-    for (const std::string& input : graph.at(job.name).value()) job.input_names.push_back(input);
-    for (const Blob& input : batch.inputs) job.inputs.push_back({0, input, false});
-    for (const detail::Plan::Missing& missing : batch.missing) {
-      job.inputs.at(missing.position) = {missing.node, std::nullopt, missing.shared};
+    plan.take_ready(most, nanoseconds, batch, along);
+    std::vector<PlanJob> jobs;
+    for (const detail::Plan::Job& one : batch.jobs) {
+      PlanJob& job = jobs.emplace_back(PlanJob{one, name(one.node), {}, {}});
+      job.input_names = graph.at(job.name).value();
+      for (std::size_t i = 0; i < one.input_count; ++i) {
+        job.inputs.push_back({0, batch.inputs.at(one.first_input + i), false});
+      }
+      for (const detail::Plan::Missing& missing : batch.missing) {
+        if (missing.job + 1 != jobs.size()) continue;
+        job.inputs.at(missing.position - one.first_input) = {missing.node, std::nullopt, missing.shared};
+      }
+      for (const detail::PlanJob::Wire& wire : batch.wires) {
+        if (wire.job + 1 != jobs.size()) continue;
+        REQUIRE(wire.from < wire.job);
+        job.inputs.at(wire.position - one.first_input).value = value_of(jobs.at(wire.from));
+        job.needs.push_back(wire.from);
+      }
+      ++ran[job.name];
+      rates[job.name] = static_cast<double>(job.verify_rate);
     }
-    ++ran[job.name];
-    rates[job.name] = static_cast<double>(job.verify_rate);
-    return job;
+    return jobs;
+  }
+  std::optional<PlanJob> try_take_ready() {
+    std::vector<PlanJob> jobs = take_batch(1, 1);
+    REQUIRE(jobs.size() <= 1);
+    if (jobs.empty()) return std::nullopt;
+    return std::move(jobs.front());
   }
   PlanJob take_ready() {
     std::optional<PlanJob> job = try_take_ready();

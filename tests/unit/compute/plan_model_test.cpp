@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -21,7 +22,13 @@ class PlanModel {
  public:
   explicit PlanModel(std::uint64_t seed) : random_(seed) {
     f_.tells_at_once = false;
-    if (pick(2) == 0) f_.plan.limit_memory(200 + pick(4'000));
+    if (pick(2) == 0) {
+      f_.plan.limit_memory(200 + pick(4'000));
+    } else if (pick(2) == 0) {
+      along_ = 400;
+      f_.plan.set_function(0, f_.function, {}, true);
+      f_.plan.observe(0, 100);
+    }
     const std::size_t nodes = 2 + pick(40);
     for (std::size_t i = 0; i < nodes; ++i) {
       names_.push_back("n" + std::to_string(i) + ".");
@@ -49,7 +56,7 @@ class PlanModel {
 
  private:
   struct Running {
-    PlanJob job;
+    std::vector<PlanJob> jobs;  // A batch.
     bool stoppable;
   };
 
@@ -97,35 +104,50 @@ class PlanModel {
   }
 
   void start() {
-    std::optional<PlanJob> job = f_.try_take_ready();
-    if (!job) return;
-    const bool stoppable = pick(3) == 0;
-    if (stoppable) f_.plan.set_stoppable(job->node);
-    if (!stoppable) REQUIRE(active_.insert(job->name).second);  // The single flight.
-    running_.push_back({std::move(*job), stoppable});
+    std::vector<PlanJob> jobs = f_.take_batch(1 + pick(along_ > 0 ? 6 : 1), 1'000, along_);
+    if (jobs.empty()) return;
+    const bool stoppable = along_ <= 0 && pick(3) == 0;
+    for (const PlanJob& job : jobs) {
+      if (stoppable) f_.plan.set_stoppable(job.node);
+      if (!stoppable) REQUIRE(active_.insert(job.name).second);  // The single flight.
+    }
+    running_.push_back({std::move(jobs), stoppable});
   }
 
   void expire(const Running& run) {
-    const NodeId node = run.job.node;
+    const NodeId node = run.jobs.front().node;
     if (!run.stoppable || f_.plan.forgotten(node)) return;
     f_.plan.expire(node, Error(Errc::deadline_exceeded).with_address(f_.plan.address(node)));
   }
 
-  void report(Running run) {
-    const NodeId node = run.job.node;
-    active_.erase(run.job.name);
-    f_.plan.release(run.job);
-    if (f_.plan.forgotten(node) || pick(6) == 0) {
-      return f_.plan.fail(node, Error(Errc::function_failed).with_address(f_.plan.address(node)));
+  void report(const Running& run) {
+    enum class Came : std::uint8_t { value, error, nothing };
+    std::vector<Came> came;
+    for (const PlanJob& job : run.jobs) {
+      active_.erase(job.name);
+      const bool lacks = std::ranges::any_of(job.needs, [&](std::size_t need) { return came[need] != Came::value; });
+      came.push_back(lacks ? Came::nothing : f_.plan.forgotten(job.node) || pick(6) == 0 ? Came::error : Came::value);
     }
+    for (std::size_t i = 0; i < came.size(); ++i) {
+      if (came[i] == Came::nothing) f_.plan.put_back(run.jobs[i].node);
+    }
+    for (std::size_t i = 0; i < came.size(); ++i) {
+      if (came[i] != Came::nothing) report(run.jobs[i], came[i] == Came::error);
+    }
+  }
+
+  void report(const PlanJob& job, bool failed) {
+    const NodeId node = job.node;
+    f_.plan.release(job);
+    if (failed) return f_.plan.fail(node, Error(Errc::function_failed).with_address(f_.plan.address(node)));
     const bool pinned = pick(2) == 0;
     if (pinned) {
       f_.plan.pin(node);
       pinned_.push_back(node);
     }
-    f_.complete(run.job);
+    f_.complete(job);
     if (!pinned || pick(2) == 0) return;
-    f_.written[run.job.name] = expected(run.job.name);
+    f_.written[job.name] = expected(job.name);
     f_.plan.set_written(node);
   }
 
@@ -152,7 +174,7 @@ class PlanModel {
       open_.erase(request);
     }
     for (const NodeId node : f_.plan.take_abandoned()) {
-      const auto is_it = [&](const Running& run) { return run.job.node == node && run.stoppable; };
+      const auto is_it = [&](const Running& run) { return run.jobs.front().node == node && run.stoppable; };
       REQUIRE(std::any_of(running_.begin(), running_.end(), is_it));
     }
   }
@@ -167,10 +189,11 @@ class PlanModel {
   std::set<std::string> active_;  // Plain functions that run.
   std::map<std::string, std::string> values_;
   RequestId last_request_ = 0;
+  float along_ = 0;
 };
 
 TEST_CASE("plan: whatever the order of answers, drops and failures, a request ends once and nothing is left") {
-  for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < 4'000; ++seed) {
     INFO("seed " << seed);
     PlanModel(seed).run();
   }

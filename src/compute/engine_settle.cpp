@@ -1,0 +1,124 @@
+// What came of functions, told to whoever waits for it.
+#include <chrono>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+
+/// Tells the hosts whose functions ran.
+void Engine::announce(Lock& lock, Worker& worker) {
+  if (listeners_ == 0) return;
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    const Worker::Ran& ran = worker.ran[i];
+    const Plan::Job& job = worker.batch.jobs[i];
+    const RequestPtr& owner = owner_of(worker, job.owner);
+    const bool cut_off = ran.extra && ran.extra->cut_off;
+    if (!owner || !owner->options.on_computed || ran.is_over || cut_off || !*ran.result) continue;
+    const RequestPtr kept = owner;
+    announce(lock, kept, job, **ran.result, ran.compute_time, ran.extra && ran.extra->executions > 1);
+  }
+}
+
+/// Publishes what came of a batch to whoever waits for it.
+void Engine::settle(Lock& lock, Worker& worker) {
+  events_.take_time();
+  if (worker.puts_back) put_back(worker);
+  for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
+    Worker::Ran& ran = worker.ran[i];
+    if (ran.is_over) continue;
+    const Plan::Job& job = worker.batch.jobs[i];
+    Worker::Extra* const extra = ran.extra.get();
+    if (extra != nullptr && extra->run) {
+      end_run(job.node);
+      if (plan_.forgotten(job.node)) {  // Nobody is told.
+        ran.result.emplace(Error(Errc::cancelled));
+        extra->verification.reset();
+        extra->cut_off = false;
+      }
+    }
+    if (ran.measured) observe(*job.function, ran.compute_time);
+    if (!*ran.result && retry_later(worker, job, ran)) continue;
+    if (extra != nullptr && extra->cut_off) {
+      settle_cut_off(owner_of(worker, job.owner), job, ran);
+    } else {
+      settle_one(owner_of(worker, job.owner), job, *ran.result, ran.compute_time,
+                 extra == nullptr ? nullptr : extra->verification.get());
+    }
+  }
+  stop_abandoned(lock);
+  report_progress(lock, worker);
+  deliver(lock);
+}
+
+/// Before the jobs are settled that fail.
+void Engine::put_back(Worker& worker) {
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    if (!worker.ran[i].is_put_back) continue;
+    const Plan::Job& job = worker.batch.jobs[i];
+    if (const RequestPtr& owner = owner_of(worker, job.owner)) --owner->begun;
+    events_.flight_finished(job, Error(Errc::cancelled));
+    plan_.put_back(job.node);
+  }
+}
+
+void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time) {
+  plan_.observe(function.number, static_cast<float>(compute_time.count()));
+  constexpr float weight = 1.0F / 16;
+  function_time_ += (static_cast<float>(compute_time.count()) - function_time_) * weight;
+}
+
+/// The same for a function that did not run in a batch of this thread's.
+void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+                          std::chrono::nanoseconds compute_time, Verification* verification,
+                          std::vector<Address> discovered) {
+  if (result && owner && owner->options.on_computed) {
+    announce(lock, owner, job, *result, compute_time, verification != nullptr);
+  }
+  end_run(job.node);
+  events_.take_time();
+  if (plan_.forgotten(job.node)) {
+    result = Error(Errc::cancelled, "nobody waited for the value any more");
+    verification = nullptr;  // It may have been stopped in one of its executions.
+  }
+  settle_one(owner && !owner->over ? owner : nullptr, job, result, compute_time, verification, &discovered);
+  stop_abandoned(lock);
+  if (owner) report_progress(lock, owner);
+  deliver(lock);
+}
+
+/// Takes the value out of the result.
+void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
+                        std::chrono::nanoseconds compute_time, Verification* verification,
+                        std::vector<Address>* discovered) {
+  if (options_.memory_bytes > 0) plan_.release(job);
+  if (options_.memory_bytes > 0 && result && !plan_.has_memory_for(job, result->size())) {
+    result = Error(Errc::over_budget, "the inputs and the value of the function do not fit into the memory allowed")
+                 .with_address(*job.address)
+                 .with_function(job.function->id);
+  }
+  events_.flight_finished(job, result, options_.store_results);
+  if (verification != nullptr) events_.verified(job, verification->comparisons());
+  if (verification != nullptr) keep_comparisons(verification->comparisons());
+  if (!result) {
+    if (owner) ++owner->outcome.failed;
+    known_errors_.keep(*job.address, result.error());
+    return plan_.fail(job.node, result.error());
+  }
+  if (owner) {
+    ++owner->outcome.computed;
+    ++owner->progress.computed;
+    if (verification != nullptr) ++owner->outcome.verified;
+  }
+  if (options_.store_results) {
+    // What a function asked for is not among its inputs: they do not tell its result.
+    const bool is_dynamic = discovered != nullptr && !discovered->empty();
+    keep_result(job, *result, compute_time, !is_dynamic && to_be_indexed(job, compute_time),
+                is_dynamic ? std::move(*discovered) : std::vector<Address>());
+  }
+  plan_.complete(job.node, std::move(*result));
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <utility>
+
+#include "compute/plan.hpp"
+
+// What every node goes through, in each of the files of the plan: a call would take longer than what is done in it
+// (executor.empty.*).
+namespace deriva::detail {
+
+/// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
+inline void Plan::end_exploring(const Node& n) { exploring_.end(requests_[n.owner].period, kept_enough_); }
+
+/// One node less, or no longer open.
+inline void Plan::leave(std::uint32_t request) {
+  if (--requests_[request].members == 0) requests_.give_back(request);
+}
+
+inline void Plan::set_value(Node& n, Blob&& value) {
+  if (memory_.is_limited()) memory_.used += MemoryBudget::bytes_of(value.size());
+  n.set_value(std::move(value));
+}
+
+/// If it has one.
+inline void Plan::drop_value(Node& n) {
+  if (!n.has_value) return;
+  if (memory_.is_limited()) {
+    memory_.used -= MemoryBudget::bytes_of(n.value.size());
+    memory_.is_full = false;
+    n.is_written = false;
+  }
+  n.drop_value();
+}
+
+inline void Plan::forget(Node& n) {
+  if (!n.forgotten && n.id != none) ids_.erase(n.id);
+  n.forgotten = true;
+}
+
+/// Requires: its inputs are released, and nothing depends on it.
+inline void Plan::free(NodeId node, Node& n) {
+  forget(n);
+  if (n.poisoned) poisoned_[node] = nullptr;
+  if (n.has_value) {
+    drop_value(n);
+  } else {
+    n.work = PlanNode::Work();
+  }
+  leave(n.owner);
+  if (n.state == State::dropped) --dropped_;
+  n.state = State::gone;
+  n.id = none;
+  n.interest = 0;
+  n.depth = 0;
+  n.first_request = none;
+  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.lingers = n.waits_for_place =
+      n.expired = false;
+  nodes_.give_back(node);
+}
+
+/// Requires: it is done, and nobody is interested.
+inline void Plan::give_up(NodeId node, Node& n) {
+  if (n.lingers) return;
+  const bool found_again = memory_.is_limited() && n.state == State::available && (!n.has_value || n.is_written);
+  if (n.forgotten || found_again || !exploring_.any()) return free(node, n);
+  n.lingers = true;
+  exploring_.keep(node);
+}
+
+inline void Plan::release(NodeId node, Node& n) {
+  if (--n.interest > 0) return;
+  if (n.is_done()) {
+    give_up(node, n);
+  } else {
+    orphans_.push_back(node);
+  }
+}
+
+}  // namespace deriva::detail

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <deriva/compute/materialize_options.hpp>
+
+#include "compute/grace_periods.hpp"
+#include "compute/plan_batch.hpp"
+#include "compute/ready_queue.hpp"
+#include "compute/slab.hpp"
+
+namespace deriva::detail {
+
+/// A request, until it is over and the last node that it brought in is gone.
+struct PlanRequest {
+  RequestId id = 0;
+  NodeId target = none;
+  NodeId waiter = none;  ///< Whose function waits for it, if it is not a host's.
+  std::uint32_t next_on_target = none;
+  std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
+  NodeQueue unexpanded;        ///< Those that are to be expanded.
+  std::uint32_t ready = none;  ///< The queue of those, if there are any.
+  std::array<std::uint32_t, 2> next_in_turn{none, none};
+  Priority priority = Priority::normal;
+  GracePeriods::Period period = 0;  ///< Of its exploration.
+  bool open = false;
+  bool keep_going = false;
+};
+
+}  // namespace deriva::detail
