@@ -296,6 +296,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void keep_comparisons(std::vector<Comparison>& comparisons);
   std::uint64_t newest_batch() const;
   bool lagging() const;
+  std::size_t results_room() const;
   Result<void> put_results(std::vector<Refused>& refused);
   Result<Refused> refuse_contradiction(const ComputedResult& result);
   void end_batch(Lock& lock, const Result<void>& put);
@@ -333,6 +334,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   boost::unordered_flat_map<NodeId, Digest> digests_;  ///< Of values that were cut off and are not written.
   std::multimap<Clock::time_point, std::shared_ptr<DetachedRun>> retries_;
   ErrorMemo known_errors_;
+  float value_bytes_ = 0;      ///< Running average of those that are stored.
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   std::uint64_t entered_ = 0;  ///< Requests that ever entered the plan.

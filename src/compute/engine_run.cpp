@@ -40,8 +40,9 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (!may_run()) return false;
   const std::size_t ready = plan_.ready_count();
   const bool are_short = function_time_ < short_time;
-  const std::size_t most =
+  std::size_t most =
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
+  if (options_.store_results) most = std::min(most, results_room());
   const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along() ? short_time : 0);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
@@ -276,7 +277,7 @@ void Engine::call_functions(Worker& worker) {
 /// Hands on what a job came to. If it came to nothing, neither does the one that needs it.
 void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
   const Worker::Ran& from = worker.ran[wire.from];
-  if (!from.is_over && from.result && *from.result) {
+  if (from.result && *from.result) {
     worker.batch.inputs[wire.position] = **from.result;
   } else {
     worker.ran[wire.job].is_over = worker.ran[wire.job].is_put_back = worker.puts_back = true;

@@ -34,6 +34,16 @@ bool Engine::lagging() const {
                       unwritten_.bytes / batches_behind >= options_.flush_bytes);
 }
 
+/// How many results may come of one batch: about as many as may be unwritten, by their size as it was lately.
+std::size_t Engine::results_room() const {
+  const std::size_t batches = writing_ ? batches_behind : 1;
+  const auto left = [](std::size_t most, std::size_t taken) { return most - std::min(most, taken); };
+  const std::size_t by_number = left(options_.flush_results, unwritten_.results.size() / batches);
+  const std::size_t by_bytes =
+      left(options_.flush_bytes, unwritten_.bytes / batches) / static_cast<std::size_t>(std::max(value_bytes_, 1.0F));
+  return std::max<std::size_t>(std::min(by_number, by_bytes), 1);
+}
+
 /// Puts the result with those to be written. Until it is, its node is kept: whoever asks meanwhile finds the value
 /// there.
 void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
@@ -44,6 +54,8 @@ void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::n
       {*job.address, value, compute_time, now, {.by_inputs = by_inputs, .discovered = std::move(discovered)}});
   unwritten_.nodes.push_back(job.node);
   unwritten_.bytes += value.size();
+  constexpr float weight = 1.0F / 8;
+  value_bytes_ += (static_cast<float>(value.size()) - value_bytes_) * weight;
   events_.to_store(unwritten_.flights, job, value);
 }
 

@@ -236,7 +236,6 @@ void Plan::put_back(NodeId node) {
   Node& n = nodes_[node];
   n.state = State::waiting;
   n.next = 0;
-  if (n.interest == 0) orphans_.push_back(node);
 }
 
 void Plan::add_job(NodeId node, Node& n, Batch& batch) {

@@ -151,6 +151,22 @@ TEST_CASE("plan: what went back runs when what it needs is there after all") {
   REQUIRE(f.plan.size() == 0);
 }
 
+TEST_CASE("plan: what went back is taken along again although one of its inputs is missing") {
+  AlongFixture f;
+  f.recipe("a", {});
+  f.recipe("x", {});
+  f.recipe("b", {"a"});
+  f.recipe("y", {"x"});
+  f.recipe("d", {"b", "y"});
+  f.request(1, "d");
+  f.expand_all();
+  const std::vector<PlanJob> jobs = f.take();
+  REQUIRE(AlongFixture::names_of(jobs) == "axbyd");
+  for (std::size_t i = 2; i < 5; ++i) f.plan.put_back(jobs[i].node);
+  f.complete(jobs[0]);  // The other one is retried later.
+  REQUIRE(AlongFixture::names_of(f.take()) == "b");
+}
+
 TEST_CASE("plan: what was given up while it was taken along is freed, whether it ran or went back") {
   AlongFixture f;
   f.chain();
