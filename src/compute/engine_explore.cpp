@@ -69,7 +69,7 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
       follow_numbering(reader);
       for (const Plan::Expansion& expansion : worker.expansions) plan_.retry(expansion.node);
     }
-    if (answered && may_answer(worker)) answer_ahead(worker, reader);
+    if (answered) answer_ahead(worker, reader);
     worker.expansions.clear();
     std::swap(worker.expansions, worker.asked);
     count_met();

@@ -249,5 +249,24 @@ TEST_CASE("executor: a recipe put and asked for while another request is explore
   REQUIRE(text_of(second.get()) == "new");
 }
 
+TEST_CASE("executor: what was looked up ahead answers a request that came after what it asks for was put") {
+  ComputeFixture f;
+  f.add("late", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
+  std::latch inside(1);
+  std::latch gate(1);
+  const SlowRegistry registry{f.registry, gate, &inside};
+  boost::asio::thread_pool pool(1);
+  Executor executor(pool.get_executor(), *f.store, registry);
+  const Recipe missing{{"concat", "1"}, {f.leaf("new")}, {}};
+  const Address explored = f.recipe("late", {missing.address()});
+  std::future<Result<Blob>> first = executor.async_materialize(explored, {}, boost::asio::use_future);
+  inside.wait();  // The snapshot is taken, and the input comes next.
+  const Address put = f.store->put_recipe(missing).value();
+  std::future<Result<Blob>> second = executor.async_materialize(put, {}, boost::asio::use_future);
+  gate.count_down();
+  REQUIRE(text_of(second.get()) == "new");
+  REQUIRE(text_of(first.get()) == "new");
+}
+
 }  // namespace
 }  // namespace deriva::test
