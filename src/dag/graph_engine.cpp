@@ -20,13 +20,6 @@ using graph::GraphTables;
 using graph::GraphView;
 using graph::Writer;
 
-// A transaction that writes has a number that nobody has committed yet.
-bool writes(const ReadTransaction& transaction) {
-  MDB_envinfo info{};
-  mdb_env_info(mdb_txn_env(transaction.native()), &info);
-  return transaction.id() > info.me_last_txnid;
-}
-
 // Ends what `Writer::begin` began, however the operation ends.
 class Operation {
  public:
@@ -68,7 +61,7 @@ class Engine final : public GraphEngine {
 
   Result<void> read(const ReadTransaction& transaction, FunctionRef<void(GraphSnapshot&)> operation) override {
     return guarded<void>([&]() -> Result<void> {
-      if (writes(transaction)) {
+      if (transaction.writes()) {
         read_own_changes(transaction, operation);
         return {};
       }

@@ -47,8 +47,13 @@ std::vector<Environment::Impl::TableSpec> table_specs(const std::string& prefix)
 }
 
 Result<GraphTables> open_tables(Environment& environment, const std::string& prefix) {
-  if (auto usable = refuse_first_format(environment, prefix); !usable) return usable.error();
-  const Result<std::vector<MDB_dbi>> opened = environment.impl().tables(table_specs(prefix));
+  const std::vector<Environment::Impl::TableSpec> specs = table_specs(prefix);
+  const Result<bool> complete = environment.impl().has_tables(specs);
+  if (!complete) return complete.error();
+  if (!*complete) {
+    if (auto usable = refuse_first_format(environment, prefix); !usable) return usable.error();
+  }
+  const Result<std::vector<MDB_dbi>> opened = environment.impl().tables(specs);
   if (!opened) return opened.error();
   const auto set = [](std::span<const MDB_dbi, std::size(kinds)> handles) {
     return TableSet{handles[0], handles[1], handles[2], handles[3], handles[4],

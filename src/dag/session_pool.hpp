@@ -3,12 +3,10 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <thread>
 
 #include "dag/graph_view.hpp"
+#include "storage/reader_pool.hpp"
 
 namespace deriva::detail::graph {
 
@@ -16,7 +14,7 @@ namespace deriva::detail::graph {
 /// it shares with few others: readers do not wait for each other, nor write to a cache line that others write to.
 /// Thread safety: all members.
 class SessionPool {
-  static constexpr unsigned place_bits = 6;
+  static constexpr std::size_t count = 32;
   struct alignas(64) Place {
     std::atomic<Session*> session{nullptr};
   };
@@ -33,7 +31,8 @@ class SessionPool {
   class Lease {
    public:
     explicit Lease(SessionPool& pool)
-        : place_(pool.places_[own_place()]), session_(place_.session.exchange(nullptr, std::memory_order_acquire)) {
+        : place_(pool.places_[thread_number() % count]),
+          session_(place_.session.exchange(nullptr, std::memory_order_acquire)) {
       if (!session_) session_ = std::make_unique<Session>();
     }
     Lease(const Lease&) = delete;
@@ -43,17 +42,12 @@ class SessionPool {
     Session& operator*() noexcept { return *session_; }
 
    private:
-    static std::size_t own_place() noexcept {
-      const std::uint64_t thread = std::hash<std::thread::id>()(std::this_thread::get_id());
-      return static_cast<std::size_t>((thread * 0x9e3779b97f4a7c15U) >> (64 - place_bits));
-    }
-
     Place& place_;
     std::unique_ptr<Session> session_;
   };
 
  private:
-  std::array<Place, std::size_t{1} << place_bits> places_;
+  std::array<Place, count> places_;
 };
 
 }  // namespace deriva::detail::graph

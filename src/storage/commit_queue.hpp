@@ -42,10 +42,10 @@ class CommitQueue {
     Request* next_ = nullptr;
     bool finished_ = false;
     bool leads_ = false;
-    std::condition_variable wake_;
+    std::optional<std::condition_variable> wake_;  // once it waits
   };
 
-  explicit CommitQueue(std::size_t max_group) : max_group_(max_group) { group_.reserve(max_group); }
+  explicit CommitQueue(std::size_t max_group) : max_group_(max_group) { group_.reserve(1); }
 
   /// Queues the request. Returns true once the caller leads, with the request at the front of the queue; false once
   /// another leader has finished it.
@@ -59,6 +59,9 @@ class CommitQueue {
   [[nodiscard]] std::size_t waiting() const;
 
  private:
+  [[nodiscard]] std::size_t room() noexcept;
+  static void wake(Request& request) noexcept;
+
   const std::size_t max_group_;
   std::vector<Request*> group_;  // the leader's
 

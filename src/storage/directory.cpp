@@ -83,7 +83,10 @@ bool is_network_file_system(std::uint64_t type) noexcept {
 Result<FileDescriptor> open_directory(const std::filesystem::path& path, bool create, bool allow_network_file_system,
                                       ::uid_t user) {
   // A trailing slash would make the system follow a symbolic link.
-  const std::filesystem::path exact = path.has_filename() ? path : path.parent_path();
+  std::filesystem::path parent;
+  const bool named = path.has_filename();
+  if (!named) parent = path.parent_path();
+  const std::filesystem::path& exact = named ? path : parent;
   if (exact.empty()) return Error(Errc::invalid_argument, "the path of the directory is empty");
   FileDescriptor directory = open_at(AT_FDCWD, exact.c_str(), O_RDONLY | O_DIRECTORY);
   if (!directory.is_open() && errno == ENOENT && create) {

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-#include <condition_variable>
-#include <map>
+#include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -15,53 +17,75 @@
 namespace deriva {
 namespace {
 
+constinit std::atomic<std::uint64_t> forks{0};
+
 /// The environments that are open in this process, by the identity of `data.mdb`. LMDB uses POSIX record locks, which a
 /// process loses as soon as it closes any descriptor of the file: a second environment of the same file would silently
-/// break the first, so there never is one. This is the one piece of state of the whole process; it is never destroyed,
-/// because environments may be closed by destructors of static objects.
+/// break the first, so there never is one. This is the one piece of state of the whole process.
 class Registry {
  public:
   struct Key {
     std::uint64_t fork_generation = 0;  // what a child inherits is not its own
     detail::FileIdentity file;
-    friend auto operator<=>(const Key&, const Key&) = default;
+    friend bool operator==(const Key&, const Key&) = default;
   };
 
-  static Registry& instance() {
-    static Registry& registry = *new Registry;
-    return registry;
-  }
+  static Registry& instance() noexcept;
 
   std::mutex mutex;
+
+  /// How often the process has been forked off from another one that had called this. Requires: `mutex` is locked.
+  std::uint64_t count_forks() noexcept {
+    if (!std::exchange(counting_, true)) (void)::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
+    return detail::fork_generation();
+  }
 
   /// The environment, or null. One that is being closed at this moment is waited for.
   std::shared_ptr<Environment::Impl> find(std::unique_lock<std::mutex>& lock, const Key& key) {
     for (;;) {
-      const auto found = open_.find(key);
+      const auto found = std::ranges::find(open_, key, &Entry::key);
       if (found == open_.end()) return nullptr;
-      if (auto impl = found->second.lock()) return impl;
-      closed_.wait(lock);
+      if (auto impl = found->impl.lock()) return impl;
+      const std::uint32_t before = closings_.load();
+      lock.unlock();
+      closings_.wait(before);
+      lock.lock();
     }
   }
 
   std::shared_ptr<Environment::Impl> add(const Key& key, std::unique_ptr<Environment::Impl> impl) {
-    std::weak_ptr<Environment::Impl>& entry = open_[key];
+    Entry& entry = open_.emplace_back(Entry{key, {}});
     std::shared_ptr<Environment::Impl> shared(impl.release(), [this, key](Environment::Impl* last) {
       delete last;
       const std::lock_guard lock(mutex);
-      open_.erase(key);
-      closed_.notify_all();
+      std::erase_if(open_, [&](const Entry& one) { return one.key == key; });
+      closings_.fetch_add(1);
+      closings_.notify_all();
     });
-    entry = shared;
+    entry.impl = shared;
     return shared;
   }
 
  private:
-  Registry() = default;
+  struct Entry {
+    Key key;
+    std::weak_ptr<Environment::Impl> impl;
+  };
 
-  std::map<Key, std::weak_ptr<Environment::Impl>> open_;
-  std::condition_variable closed_;
+  bool counting_ = false;
+  std::vector<Entry> open_;
+  std::atomic<std::uint32_t> closings_{0};
 };
+
+/// Never destroyed, because environments may be closed by destructors of static objects.
+union Everlasting {
+  constexpr Everlasting() noexcept : registry() {}
+  ~Everlasting() {}
+  Registry registry;
+};
+constinit Everlasting everlasting;
+
+Registry& Registry::instance() noexcept { return everlasting.registry; }
 
 /// Finds `data.mdb`, creating it in a directory that has none yet.
 Result<detail::FileIdentity> find_data_file(int directory, const std::filesystem::path& path, bool create,
@@ -91,12 +115,7 @@ Result<void> check_files(int directory, ::uid_t user) {
 
 namespace detail {
 
-std::uint64_t fork_generation() noexcept {
-  static constinit std::atomic<std::uint64_t> forks{0};
-  static const int registered = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
-  (void)registered;
-  return forks.load(std::memory_order_relaxed);
-}
+std::uint64_t fork_generation() noexcept { return forks.load(std::memory_order_relaxed); }
 
 }  // namespace detail
 
@@ -111,7 +130,7 @@ Result<Environment> Environment::open(const std::filesystem::path& directory, En
   std::unique_lock lock(registry.mutex);
   const auto file = find_data_file(opened->get(), directory, options.create_if_missing, user);
   if (!file) return file.error();
-  const Registry::Key key{detail::fork_generation(), *file};
+  const Registry::Key key{registry.count_forks(), *file};
   impl = registry.find(lock, key);
   if (impl != nullptr) {
     if (impl->options().durability == options.durability) return Environment(std::move(impl));

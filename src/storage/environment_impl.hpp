@@ -25,8 +25,8 @@ namespace deriva {
 /// Makes transactions; nobody else can.
 class EnvironmentAccess {
  public:
-  static ReadTransaction read(MDB_txn* native) noexcept { return {native, mdb_txn_id(native)}; }
-  static WriteTransaction write(MDB_txn* native) noexcept { return {native, mdb_txn_id(native)}; }
+  static ReadTransaction read(MDB_txn* native) noexcept { return {native, mdb_txn_id(native), false}; }
+  static WriteTransaction write(MDB_txn* native) noexcept { return {native, mdb_txn_id(native), true}; }
   static int fault(const WriteTransaction& transaction) noexcept { return transaction.fault_; }
 };
 
@@ -64,6 +64,8 @@ class Environment::Impl {
   static constexpr unsigned int set_flags = MDB_DUPSORT | MDB_DUPFIXED;
   /// The same for several tables, in one transaction.
   Result<std::vector<MDB_dbi>> tables(std::span<const TableSpec> specs);
+  /// Whether all of them are there, of the right kind; opens them then. Errors: as `table`.
+  Result<bool> has_tables(std::span<const TableSpec> specs);
 
   /// Changes whenever the map may have moved. What a reader remembers of a snapshot, by pointers, is good for another
   /// transaction with the same id as long as this is the same. Requires: inside a transaction.
@@ -108,6 +110,7 @@ class Environment::Impl {
   Result<Attempt> commit(MDB_txn* native, std::uint64_t changed, event::Time started);
   void expire_readers();
   Result<std::optional<MDB_dbi>> find_table(std::string_view name, unsigned int flags, std::size_t value_size);
+  Result<std::vector<MDB_dbi>> open_tables(std::span<const TableSpec> specs);
   Result<void> open_table(WriteTransaction& transaction, TableEntry entry);
   void open_existing(std::span<const TableSpec> specs);
   void publish_tables();
@@ -150,7 +153,8 @@ class Environment::Impl {
 
 namespace detail {
 
-/// How often this process has been forked off from another since it first asked: differs between parent and child.
+/// How often this process has been forked off from another since it first opened an environment: differs between
+/// parent and child.
 [[nodiscard]] std::uint64_t fork_generation() noexcept;
 
 /// The number of the storage format of this version: tables, store id, and files beside the database.

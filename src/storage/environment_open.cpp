@@ -181,7 +181,6 @@ Environment::Impl::Impl(std::filesystem::path path, EnvironmentOptions options, 
       readers_(std::max<std::uint32_t>(options_.max_readers, 512)),
       queue_(std::max<std::uint32_t>(options_.max_group, 1)) {
   options_.max_readers = std::max<std::uint32_t>(options_.max_readers, 512);
-  batch_.reserve(std::max<std::uint32_t>(options_.max_group, 1));
 }
 
 Environment::Impl::~Impl() {

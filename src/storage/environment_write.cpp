@@ -220,16 +220,32 @@ Result<MDB_dbi> Environment::Impl::table(std::string_view name, unsigned int fla
   return handles->front();
 }
 
-Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const TableSpec> specs) {
+/// Those of the tables that are open.
+Result<std::vector<MDB_dbi>> Environment::Impl::open_tables(std::span<const TableSpec> specs) {
   std::vector<MDB_dbi> handles;
+  handles.reserve(specs.size());
+  for (const TableSpec& spec : specs) {
+    const Result<std::optional<MDB_dbi>> known = find_table(spec.name, spec.flags, spec.value_size);
+    if (!known) return known.error();
+    if (*known) handles.push_back(**known);
+  }
+  return handles;
+}
+
+Result<bool> Environment::Impl::has_tables(std::span<const TableSpec> specs) {
+  Result<std::vector<MDB_dbi>> handles = open_tables(specs);
+  if (handles && handles->size() < specs.size() && detail::ThreadScope::find(this) == nullptr) {
+    open_existing(specs);
+    handles = open_tables(specs);
+  }
+  if (!handles) return handles.error();
+  return handles->size() == specs.size();
+}
+
+Result<std::vector<MDB_dbi>> Environment::Impl::tables(std::span<const TableSpec> specs) {
   for (int attempt = 0;; ++attempt) {
-    handles.clear();
-    for (const TableSpec& spec : specs) {
-      const Result<std::optional<MDB_dbi>> known = find_table(spec.name, spec.flags, spec.value_size);
-      if (!known) return known.error();
-      if (*known) handles.push_back(**known);
-    }
-    if (handles.size() == specs.size()) return handles;
+    Result<std::vector<MDB_dbi>> handles = open_tables(specs);
+    if (!handles || handles->size() == specs.size()) return handles;
     if (attempt == 0 && detail::ThreadScope::find(this) == nullptr) {
       open_existing(specs);
       continue;

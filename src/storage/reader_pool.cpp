@@ -3,16 +3,12 @@
 #include <new>
 
 namespace deriva::detail {
-namespace {
 
-/// Numbers the threads as they first read, so that each starts looking at a place of its own.
 std::size_t thread_number() noexcept {
   static constinit std::atomic<std::size_t> next{0};
   thread_local const std::size_t number = next.fetch_add(1, std::memory_order_relaxed);
   return number;
 }
-
-}  // namespace
 
 ReaderPool::~ReaderPool() {
   for (std::size_t i = 0; i < count_; i += chunk_size) delete chunks_[i / chunk_size].load();

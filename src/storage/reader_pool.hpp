@@ -10,6 +10,10 @@ struct MDB_txn;
 
 namespace deriva::detail {
 
+/// Numbers the threads of the process in the order in which they ask first, so that each starts looking at a place of
+/// its own. Thread safety: any thread.
+[[nodiscard]] std::size_t thread_number() noexcept;
+
 /// The places in which read transactions live between uses, and the gate that empties them.
 ///
 /// A reader takes a place of its own, marks it busy, and then looks whether the gate is closed; whoever closes the gate

@@ -40,16 +40,20 @@ class ReadTransaction {
 
   /// Number of the write transaction whose result is seen. Inside a write transaction: its own number.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  /// Whether it can also change tables.
+  [[nodiscard]] bool writes() const noexcept { return writes_; }
   /// The LMDB transaction, for the tables of this layer.
   [[nodiscard]] MDB_txn* native() const noexcept { return native_; }
 
  protected:
   friend class EnvironmentAccess;
-  ReadTransaction(MDB_txn* native, std::uint64_t id) noexcept : native_(native), id_(id) {}
+  ReadTransaction(MDB_txn* native, std::uint64_t id, bool writes) noexcept
+      : native_(native), id_(id), writes_(writes) {}
 
  private:
   MDB_txn* native_;
   std::uint64_t id_;
+  bool writes_;
 };
 
 /// A transaction that may also change tables: sees its own changes; open for the length of one `Environment::write`.
