@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <deriva/dag/detail/graph_engine.hpp>
 
@@ -16,6 +17,26 @@ using graph::Id;
 // Visits keys where ids are asked for.
 auto with_keys(GraphView& view, const KeyBytesVisitor& visit) {
   return [&view, &visit](Id id) { return visit(view.key_at(id)); };
+}
+
+// Visits the keys of a node's inputs. They lie apart from each other: a few are fetched before the first is needed.
+void visit_inputs(GraphView& view, Id id, graph::EncodedList& list, const KeyBytesVisitor& visit) {
+  constexpr std::size_t ahead = 8;
+  std::array<Id, ahead> ids;
+  std::size_t count = 0;
+  const auto flush = [&] {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!visit(view.key_at(ids[i]))) return false;
+    }
+    count = 0;
+    return true;
+  };
+  const bool going = view.for_each_input(id, list, [&](Id input) {
+    view.prefetch_key(input);
+    ids[count++] = input;
+    return count < ahead || flush();
+  });
+  if (going) flush();
 }
 
 // A walk over all blocks in the order of ids, which is a topological one.
@@ -47,8 +68,12 @@ Result<bool> GraphSnapshot::contains(BytesView key) const {
 Result<bool> GraphSnapshot::for_each_input(BytesView key, KeyBytesVisitor visit) const {
   return guarded<bool>([&] {
     const std::optional<Id> id = view_.find(key);
-    if (!id || !view_.has_entry(*id)) return false;
-    view_.for_each_input(*id, with_keys(view_, visit));
+    if (!id) return false;
+    const graph::BlockView block = view_.block(view_.shape().block_of(*id));
+    const std::uint32_t slot = view_.shape().slot_of(*id);
+    if (!block.has_entry(slot)) return false;
+    graph::EncodedList list = block.list(slot);
+    visit_inputs(view_, *id, list, visit);
     return true;
   });
 }

@@ -79,18 +79,25 @@ PackedSet::Reader& GraphView::reader(IndexedSet which) {
 }
 
 // The addresses of a full block are one overflow page, which LMDB never moves, and are never written again within a
-// generation. So a pointer to them is good for as long as the map is where it was, and the map is where it was if block
-// 0 is.
+// generation. So a pointer to them is good for as long as the map is where it was, and the map is where it was if one
+// block is: the first that was remembered.
 void GraphView::check_addresses() {
-  const std::byte* witness = nullptr;
-  if (clean_blocks_ > 0) witness = stored_addresses(0).data();
-  if (witness != nullptr && witness == session_.addresses_witness &&
-      session_.addresses_generation == state().generation) {
-    return;
+  const std::byte* witness = session_.addresses_witness;
+  if (session_.addresses_generation == state().generation) {
+    if (witness == nullptr) return;  // nothing is remembered
+    const std::uint32_t number = session_.witness_block;
+    if (number < clean_blocks_ && sealed_contents(stored_addresses(number)).data() == witness) return;
   }
   session_.addresses.clear();
-  session_.addresses_witness = witness;
+  session_.addresses_witness = nullptr;
   session_.addresses_generation = state().generation;
+}
+
+void GraphView::remember_addresses(std::uint32_t number, const std::byte* addresses) {
+  session_.addresses[number] = addresses;
+  if (session_.addresses_witness != nullptr) return;
+  session_.addresses_witness = addresses;
+  session_.witness_block = number;
 }
 
 void GraphView::update_tail() {
@@ -154,12 +161,42 @@ std::optional<Id> GraphView::find_in_sets(BytesView key, std::uint32_t hash) {
     return !found.has_value();
   };
   const std::uint64_t from = std::uint64_t{hash} << 32U;
-  const auto look_entry = [&](std::uint64_t entry) { return look(static_cast<Id>(entry & 0xffffffffU)); };
-  if (!found && state().index_recent > 0) {
-    reader(IndexedSet::index_recent).for_each_even(from, from | 0xffffffffU, look_entry);
-  }
-  if (!found && state().index_main > 0) reader(IndexedSet::index).for_each_even(from, from | 0xffffffffU, look_entry);
+  const auto look_entry = [&](std::uint64_t entry) {
+    const Id id = static_cast<Id>(entry & 0xffffffffU);
+    prefetch_node(id);
+    return look(id);
+  };
+  const auto look_in = [&](IndexedSet set, std::uint64_t size) {
+    if (!found && size > 0) reader(set).for_each_even(from, from | 0xffffffffU, look_entry);
+  };
+  // Most keys are in the large set, but those that a writer asks for are mostly young.
+  if (only_reads()) look_in(IndexedSet::index, state().index_main);
+  look_in(IndexedSet::index_recent, state().index_recent);
+  if (!only_reads()) look_in(IndexedSet::index, state().index_main);
   return found;
+}
+
+// What a question for a node reads one after the other, each from a page of its own, comes at the same time.
+void GraphView::prefetch_node(Id id) {
+  const std::uint32_t number = shape_.block_of(id);
+  if (!only_reads() || number >= clean_blocks_) return;
+  prefetch_key(id);
+  const BytesView block = session_.blocks[number];
+  if (block.size() < shape_.header_bytes()) return;
+  const std::uint32_t slot = id - shape_.first_of(number);
+  const std::byte* lists = block.data() + shape_.header_bytes();
+  __builtin_prefetch(block.data());
+  __builtin_prefetch(lists - 1);
+  // Lists differ little in length, so that this is the line, or the next one.
+  __builtin_prefetch(lists + (block.size() - shape_.header_bytes()) * slot / shape_.nodes());
+}
+
+void GraphView::prefetch_key(Id id) {
+  const std::uint32_t number = shape_.block_of(id);
+  if (!only_reads() || number >= clean_blocks_) return;
+  if (const std::byte* addresses = session_.addresses[number]) {
+    __builtin_prefetch(addresses + (id - shape_.first_of(number)) * shape_.key_size());
+  }
 }
 
 bool GraphView::is_live(Id id, BytesView key) {
@@ -176,9 +213,12 @@ const std::byte* GraphView::key_at(Id id) {
   const std::uint32_t number = shape_.block_of(id);
   const std::size_t offset = shape_.slot_of(id) * key_size;
   if (number < clean_blocks_) {
-    const std::byte*& remembered = session_.addresses[number];
-    if (remembered == nullptr) remembered = load_addresses(number);
-    return remembered + offset;
+    const std::byte* addresses = session_.addresses[number];
+    if (addresses == nullptr) {
+      addresses = load_addresses(number);
+      remember_addresses(number, addresses);
+    }
+    return addresses + offset;
   }
   if (staging_ != nullptr) return load_addresses(number) + offset;
   if (session_.open_addresses == nullptr) session_.open_addresses = load_addresses(number);
@@ -235,59 +275,6 @@ BytesView GraphView::stored_block(std::uint32_t number) {
                                              : get(transaction_, tables().nodes, 2 * std::uint64_t{number} + 1);
   if (!bytes) throw_corrupted("a block is missing");
   return check_inputs(number, *bytes);
-}
-
-std::optional<BlockScan::Item> BlockScan::next() {
-  const std::uint32_t number = number_;
-  if (view_.shape_.first_of(number) >= view_.state().next) return std::nullopt;
-  ++number_;
-  if (!view_.only_reads() || number >= view_.clean_blocks_) return read(number);
-  const std::byte*& addresses = view_.session_.addresses[number];
-  BytesView& lists = view_.session_.blocks[number];
-  if (addresses == nullptr || lists.empty()) {
-    const Item item = read(number);
-    addresses = item.addresses;
-    lists = item.block.bytes();
-    return item;
-  }
-  if (number_ < view_.clean_blocks_) prefetch(number_);
-  return Item{number, addresses, BlockView(view_.shape_, lists)};
-}
-
-// A page is where a processor's own prefetching ends (`dag.topo`).
-void BlockScan::prefetch(std::uint32_t number) {
-  if (const std::byte* addresses = view_.session_.addresses[number]) {
-    for (std::size_t at = 0; at < view_.shape_.address_bytes(); at += 64) __builtin_prefetch(addresses + at);
-  }
-  const std::byte* lists = view_.session_.blocks[number].data();
-  if (lists == nullptr) return;
-  for (std::size_t at = 0; at < view_.shape_.header_bytes(); at += 64) __builtin_prefetch(lists + at);
-}
-
-BlockScan::Item BlockScan::read(std::uint32_t number) {
-  const std::uint64_t key = 2 * std::uint64_t{number};
-  if (!cursor_) cursor_ = Cursor(view_.transaction_, view_.tables().nodes);
-  if (!entry_ || entry_->key != key) entry_ = cursor_.at_least(key);
-  const bool addressed = entry_ && entry_->key == key;
-  Item item{number, nullptr, {}};
-  if (addressed) {
-    item.addresses = view_.check_seal(Part::addresses, number, entry_->value).data();
-    entry_ = cursor_.next();
-  } else {
-    item.addresses = view_.key_at(view_.shape_.first_of(number));
-  }
-  const Block* staged = view_.staged_block(number);
-  const bool open = view_.is_open(number);
-  if (staged) {
-    item.block = staged->view();
-  } else if (open) {
-    item.block = BlockView(view_.shape_, view_.stored_block(number));
-  } else {
-    if (!addressed || !entry_ || entry_->key != key + 1) throw_corrupted("a block is missing");
-    item.block = BlockView(view_.shape_, view_.check_inputs(number, entry_->value));
-  }
-  if (entry_ && entry_->key == key + 1) entry_ = cursor_.next();
-  return item;
 }
 
 std::optional<BytesView> GraphView::near_bytes(std::uint32_t number) {

@@ -47,7 +47,8 @@ struct Session {
   GraphState state;                ///< of the transaction that `state_at` was read in
   const void* state_at = nullptr;  ///< the record, in the map: same stamp and same place, then same graph, same map
   BlockCache<const std::byte*> addresses;  ///< of full blocks: valid for a generation in a map, see `addresses_witness`
-  const std::byte* addresses_witness = nullptr;  ///< where block 0 lies
+  const std::byte* addresses_witness = nullptr;  ///< the first of them; null: there is none
+  std::uint32_t witness_block = 0;               ///< of which block
   std::uint64_t addresses_generation = 0;
   BlockCache<BytesView> blocks;               ///< encoded lists: valid for a stamp
   BlockCache<BytesView> near_blocks;          ///< valid for a stamp
@@ -93,6 +94,8 @@ class GraphView {
   std::optional<Id> find(BytesView key, std::uint32_t hash);
 
   const std::byte* key_at(Id id);
+  /// Fetches the key into the processor's caches, if it is remembered where that is. A hint.
+  void prefetch_key(Id id);
   BytesView key(Id id) { return {key_at(id), shape_.key_size()}; }
   BlockView block(std::uint32_t number);
   /// Calls `visit(number, addresses, BlockView)` for all blocks from one on until it returns false.
@@ -170,8 +173,10 @@ class GraphView {
   PackedSet::Reader& reader(IndexedSet which);
   void close_readers() noexcept;
   void check_addresses();
+  void remember_addresses(std::uint32_t number, const std::byte* addresses);
   bool knows_tail() const noexcept { return staging_ != nullptr || session_.tail_stamp == state().stamp; }
   void update_tail();
+  void prefetch_node(Id id);
   std::optional<Id> find_in_tail(BytesView key, std::uint32_t hash);
   std::optional<Id> find_in_sets(BytesView key, std::uint32_t hash);
   std::vector<Id> long_list(Id id, std::uint32_t count);
