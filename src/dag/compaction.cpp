@@ -48,10 +48,7 @@ class LogWriter {
     if (block_.count() == 0) return;
     const std::uint32_t number = block_.shape().block_of(next_ - 1);
     if (block_.full()) {
-      const std::uint64_t key = 2 * std::uint64_t{number};
-      keys_.resize(block_.shape().address_bytes());
-      put_sealed(transaction_, set_.nodes, key, state_.seal(Part::addresses, number), keys_, Place::last);
-      put_sealed(transaction_, set_.nodes, key + 1, state_.seal(Part::inputs, number), block_.bytes(), Place::last);
+      write_full_block(transaction_, tables_, state_, keys_, number, block_);
     } else {
       write_open_block(transaction_, tables_, state_, keys_, number, block_);
     }

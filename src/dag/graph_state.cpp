@@ -106,6 +106,14 @@ void write_state(WriteTransaction& transaction, const GraphTables& tables, Graph
   put(transaction, tables.unnamed, tables.state, std::as_bytes(std::span(&state, 1)));
 }
 
+void write_full_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,
+                      std::uint32_t number, const Block& block) {
+  const MDB_dbi nodes = tables.of(state).nodes;
+  const std::uint64_t key = 2 * std::uint64_t{number};
+  put_sealed(transaction, nodes, key, state.seal(Part::addresses, number), keys, Place::last);
+  put_sealed(transaction, nodes, key + 1, state.seal(Part::inputs, number), block.bytes(), Place::last);
+}
+
 void write_open_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,
                       std::uint32_t number, const Block& block) {
   std::vector<std::byte> padded(keys.begin(), keys.end());

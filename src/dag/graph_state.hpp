@@ -100,6 +100,10 @@ bool has_state(MDB_txn* transaction, const GraphTables& tables);
 /// Counts the change.
 void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state);
 
+/// A block that is full, the last one of the log. `keys`: of all its nodes.
+void write_full_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,
+                      std::uint32_t number, const Block& block);
+
 /// The block that is not full: it lies apart, so that a small commit changes nothing of `nodes`. `keys`: of its nodes.
 void write_open_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,
                       std::uint32_t number, const Block& block);

@@ -2,12 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <deriva/core/bytes.hpp>
 
 #include "storage/table_access.hpp"
 
 namespace deriva::detail::graph {
+
+// All functions: linear in the bytes; safe from any thread, for bytes that nobody changes meanwhile.
 
 /// What a value of the log or of the near edges is.
 enum class Part : std::uint8_t { addresses, inputs, near, payloads, list, payload, record };
@@ -25,16 +28,17 @@ struct Seal {
   std::uint64_t of(BytesView contents) const noexcept;
 };
 
-/// XXH3, 64 bits.
+/// XXH3, 64 bits; its value is part of the format.
 std::uint64_t checksum(BytesView bytes, std::uint64_t seed) noexcept;
 
-/// What was sealed. Throws `Failure` with `corrupted` unless it is as it was.
+/// What was sealed: a view into `stored`. `Failure` with `corrupted` unless it is as it was.
 BytesView unseal(BytesView stored, const Seal& seal);
-/// The same, unchecked as far as it is not too short.
+/// The same, unchecked: constant. `Failure` with `corrupted` if there is no room for a seal.
 BytesView sealed_contents(BytesView stored);
 
-/// Writes the seal and a copy of the contents.
+/// Writes the seal and a copy of the contents. Requires: `room` has `Seal::size` bytes more than `contents`.
 void seal_into(std::span<std::byte> room, const Seal& seal, BytesView contents);
+/// The same as a value of a table, under `key`; replaces what was there. `Failure`: as `put`.
 void put_sealed(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key, const Seal& seal, BytesView contents,
                 Place place = Place::anywhere);
 

@@ -9,18 +9,15 @@ void Writer::store() {
   const BlockShape& shape = view_->shape();
   const TableSet& tables = view_->tables();
   for (const auto& [number, block] : staging_.blocks) {
-    const std::uint64_t key = 2 * std::uint64_t{number};
-    const Seal inputs = state().seal(Part::inputs, number);
     if (number < full_blocks_) {
-      put_sealed(*transaction_, tables.nodes, key + 1, inputs, block.bytes());
+      put_sealed(*transaction_, tables.nodes, 2 * std::uint64_t{number} + 1, state().seal(Part::inputs, number),
+                 block.bytes());
       continue;
     }
     const BytesView keys =
         BytesView(staging_.keys).subspan(std::size_t{shape.first_of(number) - staging_.first_key} * shape.key_size());
     if (block.full()) {
-      put_sealed(*transaction_, tables.nodes, key, state().seal(Part::addresses, number),
-                 keys.first(shape.address_bytes()), Place::last);
-      put_sealed(*transaction_, tables.nodes, key + 1, inputs, block.bytes(), Place::last);
+      write_full_block(*transaction_, tables_, state(), keys.first(shape.address_bytes()), number, block);
     } else {
       write_open_block(*transaction_, tables_, state(), keys, number, block);
     }

@@ -20,13 +20,19 @@
 
 namespace deriva::test {
 
+/// Shows a store's graph to `visit(GraphView&)`.
+template <class Visit>
+void look_at_graph(Environment& environment, Visit&& visit) {
+  const auto dag = PersistentDag<>::open(environment).value();
+  auto look = [&](detail::GraphSnapshot& graph) { visit(graph.view()); };
+  REQUIRE(environment.read(
+      [&](const ReadTransaction& transaction) { return detail::GraphAccess::engine(dag).read(transaction, look); }));
+}
+
 /// The number of a node of a store's graph.
 inline detail::graph::Id node_of(Environment& environment, const Address& address) {
-  const auto dag = PersistentDag<>::open(environment).value();
   std::optional<detail::graph::Id> id;
-  auto find = [&](detail::GraphSnapshot& graph) { id = graph.view().find(address.bytes()); };
-  REQUIRE(environment.read(
-      [&](const ReadTransaction& transaction) { return detail::GraphAccess::engine(dag).read(transaction, find); }));
+  look_at_graph(environment, [&](detail::graph::GraphView& graph) { id = graph.find(address.bytes()); });
   return id.value();
 }
 
@@ -48,11 +54,8 @@ inline void damage(Environment& environment, const char* table, std::uint64_t ke
 /// The same, and seals what comes of it: as if the graph itself had stored it.
 inline void forge(Environment& environment, const char* table, std::uint64_t key, detail::graph::Part part,
                   std::uint32_t number, const ChangeBytes& change) {
-  const auto dag = PersistentDag<>::open(environment).value();
   detail::graph::Seal seal{};
-  auto find = [&](detail::GraphSnapshot& graph) { seal = graph.view().state().seal(part, number); };
-  REQUIRE(environment.read(
-      [&](const ReadTransaction& transaction) { return detail::GraphAccess::engine(dag).read(transaction, find); }));
+  look_at_graph(environment, [&](detail::graph::GraphView& graph) { seal = graph.state().seal(part, number); });
   damage(environment, table, key, [&](std::vector<std::byte>& bytes) {
     std::vector<std::byte> contents(bytes.begin() + detail::graph::Seal::size, bytes.end());
     change(contents);
