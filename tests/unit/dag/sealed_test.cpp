@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,6 +82,7 @@ TEST_CASE("a seal fits another place, or another length", "[dag]") {
 
 constexpr std::uint64_t nodes = 700;
 constexpr const char* tables[] = {"dag.nodes.0", "dag.near.0", "dag.lists.0", "dag.payloads.0", "dag.records.0"};
+constexpr const char* sets[] = {"dag.index.0", "dag.index_recent.0", "dag.reverse.0", "dag.reverse_recent.0"};
 
 /// Something of everything, merged and not.
 void fill(EngineFixture& f) {
@@ -123,9 +126,9 @@ struct Place {
   std::uint64_t key;
 };
 
-std::vector<Place> all_places(EngineFixture& f) {
+std::vector<Place> all_places(EngineFixture& f, std::span<const char* const> in = tables) {
   std::vector<Place> places;
-  for (const char* table : tables) {
+  for (const char* table : in) {
     const MDB_dbi handle = f.environment->impl().table(table, MDB_INTEGERKEY, 0).value();
     const std::size_t before = places.size();
     REQUIRE(f.environment->read([&](const ReadTransaction& transaction) -> Result<void> {
@@ -288,6 +291,56 @@ TEST_CASE("a writer builds on damaged bytes", "[dag]") {
     flip({"dag.payloads.0", detail::graph::payload_key(static_cast<std::uint32_t>(last))});
     REQUIRE(remove().error().code() == Errc::corrupted);
   }
+}
+
+TEST_CASE("a flipped bit in index or reverse passes the check", "[dag]") {
+  EngineFixture f(32, 128);
+  fill(f);
+  std::mt19937_64 random(6);
+  for (const Place& place : all_places(f, sets)) {
+    const Bytes sound = stored_at(f, place);
+    for (int round = 0; round < 30; ++round) {
+      Bytes bytes = sound;
+      bytes[random() % bytes.size()] ^= std::byte{1} << (random() % 8);
+      store_at(f, place, bytes);
+      CAPTURE(place.table, place.key);
+      REQUIRE(f.check().error().code() == Errc::corrupted);
+    }
+    store_at(f, place, sound);
+  }
+  REQUIRE(f.check());
+}
+
+/// Changes the hash in the index entry of a merged node.
+void hide(EngineFixture& f, Id id) {
+  for (const Place& place : all_places(f, std::span(sets).first(2))) {
+    Bytes bytes = stored_at(f, place);
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint64_t)) {
+      Id named = 0;
+      std::memcpy(&named, bytes.data() + at, sizeof(named));
+      if (named != id) continue;
+      bytes[at + sizeof(named)] ^= std::byte{1};
+      return store_at(f, place, bytes);
+    }
+  }
+  FAIL("the node is not in the index");
+}
+
+TEST_CASE("a key that is hidden from the index is inserted a second time, unseen", "[dag]") {
+  EngineFixture f(32, 128);
+  fill(f);
+  hide(f, 5);
+  f.reopen();
+  std::string key;
+  f.read(*f.engine, [&](GraphSnapshot& snapshot) { key = as_text(snapshot.view().key(5)); });
+  REQUIRE(f.environment->write([&](WriteTransaction& t) {
+                         return f.engine->insert(t, {as_bytes(key), {}, {}});
+                       })
+              .value());  // what it cannot know
+  REQUIRE(f.check().error().code() == Errc::corrupted);
+  // Even if the index is sound again.
+  REQUIRE(f.environment->write([&](WriteTransaction& t) { return f.engine->rebuild_indexes(t); }));
+  REQUIRE(f.check().error().code() == Errc::corrupted);
 }
 
 TEST_CASE("a state that is damaged is taken for one", "[dag]") {
