@@ -152,6 +152,39 @@ TEST_CASE("a killed writer leaves a graph that is wrong or lost", "[dag][crash]"
   }
 }
 
+TEST_CASE("a restoration that was killed begins again, or ends with another graph", "[dag][crash]") {
+  const std::uint64_t count = 20'000;
+  const std::vector<Entry> all = entries(0, count);
+  const GraphDirectory directory;
+  std::mt19937_64 random(2);
+  std::uint64_t before = 0;
+  int resumed = 0;
+  int starts = 0;
+  for (bool finished = false; !finished; ++starts) {
+    REQUIRE(starts < 1'000);
+    const pid_t child = start([&] {
+      Environment environment = deriva::test::open_environment(directory);
+      const auto taken = open_small(environment).restore(all, 200);
+      return taken && *taken == count ? 0 : 2;
+    });
+    ::usleep(static_cast<useconds_t>(random() % 60'000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    finished = WIFEXITED(status);
+    REQUIRE((!finished || WEXITSTATUS(status) == 0));
+    Environment environment = deriva::test::open_environment(directory);
+    const std::uint64_t size = open_small(environment).size();
+    REQUIRE(size >= before);
+    REQUIRE(size % 200 == 0);
+    resumed += !finished && before > 0 && size > before ? 1 : 0;
+    before = size;
+  }
+  REQUIRE(resumed > 0);
+  REQUIRE(before == count);
+  REQUIRE(wrong_after(directory, count) == "");
+}
+
 TEST_CASE("2 writers and 4 readers in processes of their own disagree", "[dag][crash]") {
   const auto period = std::chrono::milliseconds(1'000 * from_environment("DERIVA_SOAK_SECONDS", 1));
   const GraphDirectory directory;
