@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "support/raw_lmdb.hpp"
 #include "support/scratch.hpp"
 
 namespace bench {
@@ -182,6 +183,32 @@ class Contest::Contender {
   std::size_t commit_slices_ = 0;
 };
 
+/// LMDB alone, which commits one changed page as often as the engines insert one entry: no durable insert into LMDB
+/// takes less.
+class Contest::OnePage {
+ public:
+  OnePage(const fs::path& scratch, Samples& samples)
+      : disk_(scratch), lmdb_(fresh(disk_.path() / "page"), RawLmdb::Flush::all), samples_(samples) {}
+
+  void commit(const std::string& measure, std::size_t count) {
+    time_ += nanoseconds([&] {
+      for (std::size_t i = 0; i < count; ++i, ++number_) lmdb_.put(items_);
+    });
+    count_ += count;
+    if (++slices_ == slices) samples_.add(Contest::one_page, measure, rate(count_, time_));
+  }
+
+ private:
+  Scratch disk_;
+  RawLmdb lmdb_;
+  Samples& samples_;
+  double time_ = 0;
+  std::size_t count_ = 0;
+  std::size_t slices_ = 0;
+  std::uint64_t number_ = 0;
+  const std::vector<RawLmdb::Item> items_{{deriva::as_bytes("one page"), std::as_bytes(std::span(&number_, 1))}};
+};
+
 Contest::Contest(const Options& options, std::vector<EngineKind> kinds, std::size_t recipes)
     : options_(options), kinds_(std::move(kinds)), sizes_(recipes), workload_(Workload::Options{sizes_.total()}) {}
 
@@ -205,9 +232,11 @@ void Contest::run_round() {
   each([](Contender& contender) { contender.fill(); });
   each([](Contender& contender) { contender.settle(); });
   std::size_t first = sizes_.fill;
+  OnePage page(options_.scratch, samples_);
   const auto commits = [&](const std::string& measure, std::size_t batch, std::size_t count) {
     for (std::size_t slice = 0; slice < slices; ++slice, first += count / slices) {
       each([&](Contender& contender) { contender.commit(measure, batch, first, count / slices); });
+      if (batch == 1) page.commit(measure, count / slices);
     }
   };
   commits("sync1", 1, sizes_.single);

@@ -39,12 +39,16 @@ class Contest {
   /// Lets the engines take turns, part by part; each round begins with nothing.
   void run(std::size_t rounds);
 
+  /// Among the samples beside the engines, with "sync1": LMDB that commits one changed page.
+  static constexpr const char* one_page = "LMDB, one page";
+
   [[nodiscard]] const Samples& samples() const noexcept { return samples_; }
   [[nodiscard]] const std::vector<EngineKind>& kinds() const noexcept { return kinds_; }
   [[nodiscard]] std::size_t recipes() const noexcept { return sizes_.fill; }
 
  private:
   class Contender;
+  class OnePage;
 
   void run_round();
 
