@@ -195,7 +195,7 @@ void GraphView::prefetch_key(Id id) {
   const std::uint32_t number = shape_.block_of(id);
   if (!only_reads() || number >= clean_blocks_) return;
   if (const std::byte* addresses = session_.addresses[number]) {
-    __builtin_prefetch(addresses + (id - shape_.first_of(number)) * shape_.key_size());
+    __builtin_prefetch(addresses + std::size_t{id - shape_.first_of(number)} * shape_.key_size());
   }
 }
 
