@@ -1,5 +1,7 @@
 #include <deriva/compute/context.hpp>
 
+#include <utility>
+
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -39,14 +41,37 @@ asio::awaitable<Result<Blob>> no_host() {
 
 }  // namespace
 
+struct Context::Own {
+  asio::any_io_executor io;
+  Address address;
+  detail::ContextState state;
+};
+
+Context::Context(asio::any_io_executor io, const Address& address, std::stop_token stop,
+                 std::optional<TimePoint> deadline, const TraceContext& trace) {
+  auto own = std::make_unique<Own>(Own{std::move(io), address, {}});
+  own->state = {&own->io, &own->address, std::move(stop), deadline, trace};
+  state_ = &own->state;
+  own_ = std::move(own);
+}
+
+Context::Context(const detail::ContextState& state) noexcept : state_(&state) {}
+
+Context::~Context() = default;
+
+const asio::any_io_executor& Context::get_executor() const noexcept {
+  static const asio::any_io_executor none;
+  return state_->io == nullptr ? none : *state_->io;
+}
+
 asio::awaitable<Result<Blob>> Context::materialize(Address address) {
-  if (!host_) return no_host();
-  return asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<Blob>)>(InitiateDependency{host_, io_},
-                                                                                  asio::use_awaitable, address);
+  if (state_->host == nullptr) return no_host();
+  return asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<Blob>)>(
+      InitiateDependency{state_->host->shared_from_this(), get_executor()}, asio::use_awaitable, address);
 }
 
 void Context::progress(double fraction) noexcept {
-  if (progress_) progress_->report(fraction);
+  if (state_->progress != nullptr) state_->progress->report(fraction);
 }
 
 void Context::progress(std::uint64_t done, std::uint64_t total) noexcept {

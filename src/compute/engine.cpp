@@ -191,7 +191,7 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
   const MaterializeOptions& options = request->options;
   plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
                      options.priority, options.on_failure == FailurePolicy::keep_going, options.recompute,
-                     request->waiter ? request->waiter->node : none});
+                     request->waiter ? request->waiter->job.node : none});
   if (!request->waiter) events_.plan_began(request);
   add_deadline(*request);
   wake();
@@ -235,7 +235,8 @@ void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;
   std::vector<std::shared_ptr<FunctionRun>> running;
-  for (const auto& [node, run] : runs_) running.push_back(run);
+  for (auto& [node, run] : runs_) running.push_back(std::move(run));
+  runs_.clear();  // They know the engine.
   std::vector<RequestPtr> open;
   for (auto& [id, request] : requests_) {
     plan_.drop_request(id);

@@ -100,7 +100,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::uint64_t numbering = 0;
   };
   class Blocked;
-  class Host;
+  friend struct DetachedRun;
 
   // engine.cpp: requests
   std::optional<Result<Blob>> look(const Address& address, RequestId request);
@@ -116,7 +116,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   RequestPtr take_request(RequestId id);
 
   // engine_dynamic.cpp: functions that are asked to stop, and those that wait
-  std::shared_ptr<FunctionHost> host_of(const std::shared_ptr<FunctionRun>& run);
   void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
                  std::chrono::nanoseconds delay = {});
   void end_run(NodeId node);
@@ -130,7 +129,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Error attribute_to(const DetachedRun& run, const Error& error);
 
   // function_progress.cpp: functions that say how far they are
-  static std::shared_ptr<ExecutionProgress> progress_of(const FunctionRun& run);
   void begin_progress(FunctionRun& run, const Plan::Job& job, const RequestPtr& owner);
   static void end_progress(FunctionRun& run);
 
@@ -273,11 +271,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // engine_detached.cpp: functions that go their own way
   void start_detached(const std::shared_ptr<DetachedRun>& run);
   void start_coroutine(const std::shared_ptr<DetachedRun>& run);
+  Result<Function::Started> begin_coroutine(DetachedRun& run, const boost::asio::any_io_executor& io) const;
   void finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   void end_execution(DetachedRun& run, Result<Blob>& result) const;
   void run_blocking(const std::shared_ptr<DetachedRun>& run);
   void run_to_its_end(const std::shared_ptr<DetachedRun>& run);
   void publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
+  bool may_execute_again(const DetachedRun& run) const;
   bool come_inside();
   bool come_inside(const Plan::Job& job);
   void go_outside();

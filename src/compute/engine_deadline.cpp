@@ -24,7 +24,7 @@ void Engine::add_deadline(const Request& request) {
 
 void Engine::add_deadline(const FunctionRun& run) {
   if (!run.expires) return;
-  const auto [entry, is_new] = function_deadlines_.emplace(*run.expires, run.node);
+  const auto [entry, is_new] = function_deadlines_.emplace(*run.expires, run.job.node);
   if (entry == function_deadlines_.begin()) arm();
 }
 
@@ -36,7 +36,7 @@ void Engine::remove_deadline(const Request& request) {
 
 void Engine::remove_deadline(const FunctionRun& run) {
   if (!run.expires) return;
-  function_deadlines_.erase({*run.expires, run.node});
+  function_deadlines_.erase({*run.expires, run.job.node});
   disarm_if_idle();
 }
 
@@ -82,7 +82,7 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
     function_deadlines_.erase(function_deadlines_.begin());
     if (plan_.forgotten(node)) continue;
     expired.push_back(runs_.at(node));
-    const ResolvedFunction& function = *expired.back()->function;
+    const ResolvedFunction& function = *expired.back()->job.function;
     if (!function.function.is_coroutine()) continue;
     end_progress(*expired.back());
     plan_.expire(node, out_of_time(plan_.address(node), function.id));

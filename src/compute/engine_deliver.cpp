@@ -22,7 +22,7 @@ void Engine::deliver(Lock& lock) {
   for (Delivery& delivery : deliveries) {
     if (!delivery.result) {
       const FunctionRun* const waiter = delivery.request->waiter.get();
-      const RequestId id = waiter == nullptr ? delivery.request->id : waiter->request;
+      const RequestId id = waiter == nullptr ? delivery.request->id : waiter->job.owner;
       lock.unlock();
       delivery.result = stored_value(delivery.request->target, id);
       lock.lock();

@@ -17,31 +17,63 @@ void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
   scheduler_->post_blocking([self = shared_from_this(), run] { self->run_blocking(run); });
 }
 
+void DetachedRun::set_arguments(std::span<Blob> inputs, Params params) {
+  arguments = std::make_unique<Arguments>();
+  arguments->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
+  arguments->params = std::move(params);
+}
+
+void DetachedRun::set_known(const KnownResultPtr& known) {
+  if (!known) return;
+  checks = std::make_unique<Checks>();
+  checks->known = known;
+}
+
 // --- Coroutine functions
 
+Result<Function::Started> DetachedRun::begin(const boost::asio::any_io_executor& io) {
+  return engine->begin_coroutine(*this, io);
+}
+
+void DetachedRun::end(Result<Blob> result) {
+  engine->finish_coroutine(std::static_pointer_cast<DetachedRun>(shared_from_this()), std::move(result));
+}
+
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
+  run->engine = shared_from_this();
   if (run->job.flight.number != 0) {
-    run->begun = Clock::now();
-    events_.function_started(run->job, run->ended > 0, run->begun);
+    run->arguments->begun = Clock::now();
+    events_.function_started(run->job, run->ended > 0, run->arguments->begun);
   }
-  Scheduler::Call call{run->job.function->function,
-                       run->inputs,
-                       run->params,
-                       *run->job.address,
-                       run->stop.get_token(),
-                       run->deadline,
-                       host_of(run),
-                       run->trace,
-                       progress_of(*run)};
-  scheduler_->spawn(std::move(call), [self = shared_from_this(), run](Result<Blob> result) {
-    self->finish_coroutine(run, std::move(result));
-  });
+  scheduler_->spawn(run);
+}
+
+/// The arguments go with the function, unless they are needed again.
+Result<Function::Started> Engine::begin_coroutine(DetachedRun& run, const boost::asio::any_io_executor& io) const {
+  if (run.stop.stop_requested()) return Error(Errc::cancelled, "it was asked to stop before it began");
+  run.context.io = &io;
+  run.context.host = &run;
+  if (run.progress) {
+    run.said = std::make_unique<ExecutionProgress>(*run.progress);
+    run.context.progress = run.said.get();
+  }
+  const Function& function = run.job.function->function;
+  if (may_execute_again(run) || run.job.flight.number != 0) {
+    return function.start(run.arguments->inputs, run.arguments->params, run.given);
+  }
+  const std::unique_ptr<DetachedRun::Arguments> arguments = std::move(run.arguments);
+  return function.start(std::move(arguments->inputs), std::move(arguments->params), run.given);
+}
+
+/// Whether it is to be executed after the execution that begins now, or may be.
+bool Engine::may_execute_again(const DetachedRun& run) const {
+  return run.ended + 1 < run.executions || run.attempts <= options_.transient_retries;
 }
 
 void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
   const Plan::Job& job = run->job;
   if (job.flight.number != 0) {
-    events_.function_finished(job, run->ended > 0, run->begun, Clock::now(), run->inputs, result);
+    events_.function_finished(job, run->ended > 0, run->arguments->begun, Clock::now(), run->arguments->inputs, result);
   }
   if (!come_inside(job)) return;
   if (!result) result = attribute_to(*run, result.error());
@@ -67,7 +99,7 @@ void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {
   const FunctionRun* context = run->job.function->function.takes_context() ? run.get() : nullptr;
   Result<Blob> result = Error(Errc::cancelled, "it was asked to stop before it began");
   while (is_to_execute(*run)) {
-    result = call(run->job, run->params, run->inputs, context, run->ended > 0);
+    result = call(run->job, run->arguments->params, run->arguments->inputs, context, run->ended > 0);
     end_execution(*run, result);
   }
   publish(run, std::move(result));
@@ -80,11 +112,11 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
   ++run.ended;
   if (run.executions == 1) return;
   const Plan::Job& job = run.job;
-  if (!run.verification) {
-    run.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
-  }
-  run.verification->add(std::move(result));
-  result = run.verification->result();
+  if (!run.checks) run.checks = std::make_unique<DetachedRun::Checks>();
+  std::unique_ptr<Verification>& verification = run.checks->verification;
+  if (!verification) verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
+  verification->add(std::move(result));
+  result = verification->result();
 }
 
 /// Publishes what a detached function returned to whoever waits for it.
@@ -92,11 +124,13 @@ void Engine::publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> resul
   const Plan::Job& job = run->job;
   const std::chrono::nanoseconds compute_time = (Clock::now() - run->started) / run->executions;
   check_time(job, compute_time, result);
-  compare_with_known(job, run->known, result, run->verification);
+  if (run->checks) compare_with_known(job, run->checks->known, result, run->checks->verification);
   if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);
   Lock lock(mutex_);
   if (worth_retrying(job, result, run->attempts)) return retry_later(run);
-  settle_apart(lock, run->owner, job, std::move(result), compute_time, run->verification.get(), run->discovered);
+  settle_apart(lock, run->owner, job, std::move(result), compute_time,
+               run->checks ? run->checks->verification.get() : nullptr,
+               run->waits ? run->waits->discovered : std::vector<Address>());
 }
 
 /// Whether this thread may touch what the engine works on: shutdown waits for it until `go_outside`.

@@ -12,39 +12,20 @@ Error not_wanted() { return Error(Errc::cancelled, "nobody waits for the value o
 
 }  // namespace
 
-/// What the context of a coroutine function reaches.
-class Engine::Host final : public FunctionHost {
- public:
-  Host(std::shared_ptr<Engine> engine, std::shared_ptr<FunctionRun> run) noexcept
-      : engine_(std::move(engine)), run_(std::move(run)) {}
-  RequestId next_request() noexcept override { return engine_->next_request(); }
-  void start(RequestId request, const Address& address, Completion<Blob>::Ptr completion) override {
-    engine_->start_wait(run_, request, address, std::move(completion));
-  }
-  void cancel(RequestId request) override { engine_->cancel(request); }
-
- private:
-  const std::shared_ptr<Engine> engine_;
-  const std::shared_ptr<FunctionRun> run_;
-};
-
-std::shared_ptr<FunctionHost> Engine::host_of(const std::shared_ptr<FunctionRun>& run) {
-  return std::make_shared<Host>(shared_from_this(), run);
-}
-
 /// From now on the function can be asked to stop; it is called after `delay`.
 void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
                        std::chrono::nanoseconds delay) {
   run->over = false;
-  run->node = job.node;
-  run->request = job.owner;
-  run->function = job.function;
-  run->trace = events_.trace_of(job, owner);
-  if (owner) run->deadline = owner->options.deadline;
+  run->job = job;
+  run->context.address = job.address;
+  run->context.stop = run->stop.get_token();
+  run->context.trace = events_.trace_of(job, owner);
+  std::optional<Clock::time_point>& deadline = run->context.deadline;
+  if (owner) deadline = owner->options.deadline;
   const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
   if (timeout.count() > 0) {
     run->expires = scheduler_->now() + delay + timeout;
-    run->deadline = run->deadline ? std::min(*run->deadline, *run->expires) : *run->expires;
+    deadline = deadline ? std::min(*deadline, *run->expires) : *run->expires;
   }
   begin_progress(*run, job, owner);
   runs_.emplace(job.node, run);
@@ -68,9 +49,12 @@ void Engine::stop_abandoned(Lock& lock) {
     std::vector<std::shared_ptr<FunctionRun>> stopped;
     std::vector<RequestPtr> waits;
     for (const NodeId node : plan_.take_abandoned()) {
-      stopped.push_back(runs_.at(node));
+      const auto found = runs_.find(node);
+      if (found == runs_.end()) continue;  // Shutting down, all are asked.
+      stopped.push_back(found->second);
       end_progress(*stopped.back());
-      for (const RequestId id : stopped.back()->waits) {
+      if (!stopped.back()->waits) continue;
+      for (const RequestId id : stopped.back()->waits->open) {
         if (plan_.drop_request(id)) waits.push_back(take_request(id));
       }
     }
@@ -83,29 +67,39 @@ void Engine::stop_abandoned(Lock& lock) {
 
 // --- Waiting
 
+RequestId DetachedRun::next_request() noexcept { return engine->next_request(); }
+
+void DetachedRun::start(RequestId wait, const Address& address, Completion<Blob>::Ptr completion) {
+  engine->start_wait(std::static_pointer_cast<DetachedRun>(shared_from_this()), wait, address, std::move(completion));
+}
+
+void DetachedRun::cancel(RequestId wait) { engine->cancel(wait); }
+
 /// As `start`, for a function.
 void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, const Address& address,
                         Completion<Blob>::Ptr completion) {
   if (!come_inside()) return finish<Blob>(std::move(completion), not_wanted());
   Looked looked;
-  if (std::optional<Blob> cached = look_in_cache(address, run->request)) {
+  if (std::optional<Blob> cached = look_in_cache(address, run->job.owner)) {
     looked.known = std::move(*cached);
   } else {
-    looked = look_in_store(address, run->request);
+    looked = look_in_store(address, run->job.owner);
   }
   Lock lock(mutex_);
-  if (std::find(run->discovered.begin(), run->discovered.end(), address) == run->discovered.end()) {
-    run->discovered.push_back(address);
+  if (!run->waits) run->waits = std::make_unique<FunctionRun::Waits>();
+  FunctionRun::Waits& waits = *run->waits;
+  if (std::find(waits.discovered.begin(), waits.discovered.end(), address) == waits.discovered.end()) {
+    waits.discovered.push_back(address);
   }
-  if (!looked.known && (stopping_ || run->over || plan_.forgotten(run->node))) looked.known = not_wanted();
+  if (!looked.known && (stopping_ || run->over || plan_.forgotten(run->job.node))) looked.known = not_wanted();
   if (looked.known) {
-    if (!*looked.known) run->errors.push_back(looked.known->error());
+    if (!*looked.known) waits.errors.push_back(looked.known->error());
     lock.unlock();
     finish<Blob>(std::move(completion), *std::move(looked.known));
   } else {
     const RequestPtr request = make_request(id, address, {}, std::move(completion));
     request->waiter = run;
-    run->waits.push_back(id);
+    waits.open.push_back(id);
     enter_plan(lock, request, looked);
     lock.unlock();
   }
@@ -115,14 +109,15 @@ void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, c
 /// What a function waits for is there, or will not be.
 void Engine::end_wait(Lock& lock, Request& request, Result<Blob> result) {
   const std::shared_ptr<FunctionRun> run = std::move(request.waiter);
-  std::erase(run->waits, request.id);
-  if (!result) run->errors.push_back(result.error());
-  run->held.push_back({std::move(request.completion), std::move(result)});
-  if (run->over || stopping_ || plan_.may_go_on(run->node)) go_on(lock, *run);
+  std::erase(run->waits->open, request.id);
+  if (!result) run->waits->errors.push_back(result.error());
+  run->waits->held.push_back({std::move(request.completion), std::move(result)});
+  if (run->over || stopping_ || plan_.may_go_on(run->job.node)) go_on(lock, *run);
 }
 
 void Engine::go_on(Lock& lock, FunctionRun& run) {
-  std::vector<FunctionRun::Held> held = std::exchange(run.held, {});
+  if (!run.waits) return;
+  std::vector<FunctionRun::Held> held = std::exchange(run.waits->held, {});
   lock.unlock();
   for (FunctionRun::Held& one : held) finish<Blob>(std::move(one.completion), std::move(one.result));
   lock.lock();
@@ -148,8 +143,10 @@ bool Engine::check_waits(Lock& lock) {
 /// What a function returns or throws of the errors that it was given is passed on as it is.
 Error Engine::attribute_to(const DetachedRun& run, const Error& error) {
   const Lock lock(mutex_);
-  for (const Error& given : run.errors) {
-    if (given.code() == error.code() && &given.message() == &error.message()) return error;
+  if (run.waits) {
+    for (const Error& given : run.waits->errors) {
+      if (given.code() == error.code() && &given.message() == &error.message()) return error;
+    }
   }
   return attribute(error, *run.job.address, run.job.function->id);
 }

@@ -20,11 +20,11 @@ bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran)
   run->owner = request_of(job.owner);
   if (ran.extra) {
     run->executions = ran.extra->executions;
-    run->known = ran.extra->known;
+    run->set_known(ran.extra->known);
   }
-  const auto inputs = std::span(worker.batch.inputs).subspan(job.first_input, job.input_count);
-  run->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
-  if (!decode_params(job.params, run->params)) return false;
+  Params params;
+  if (!decode_params(job.params, params)) return false;
+  run->set_arguments(std::span(worker.batch.inputs).subspan(job.first_input, job.input_count), std::move(params));
   retry_later(run);
   return true;
 }
@@ -35,17 +35,18 @@ void Engine::retry_later(SharedVerification& shared) {
   run->job = shared.job;
   run->owner = shared.owner;
   run->executions = static_cast<std::uint32_t>(shared.ended.size());
-  run->known = shared.known;
-  run->inputs = std::move(shared.inputs);
-  run->params = std::move(shared.params);
+  run->set_known(shared.known);
+  run->set_arguments(shared.inputs, std::move(shared.params));
   retry_later(run);
 }
 
 void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
   run->ended = 0;
-  run->verification.reset();
-  run->discovered.clear();
-  run->errors.clear();
+  if (run->checks) run->checks->verification.reset();
+  if (run->waits) {
+    run->waits->discovered.clear();
+    run->waits->errors.clear();
+  }
   if (run->owner) ++run->owner->outcome.retried;
   constexpr std::uint32_t most_doublings = 20;
   const auto delay = options_.retry_delay * (1U << std::min(run->attempts - 1, most_doublings));

@@ -27,9 +27,11 @@ constexpr std::chrono::microseconds worth_keeping{5};
 
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
 Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
-                               const FunctionRun& run, std::shared_ptr<ExecutionProgress> progress) {
-  Context context(boost::asio::any_io_executor(), *job.address, run.stop.get_token(), run.deadline, nullptr, run.trace,
-                  std::move(progress));
+                               const FunctionRun& run) {
+  ContextState state = run.context;
+  std::optional<ExecutionProgress> progress;
+  if (run.progress) state.progress = &progress.emplace(*run.progress);
+  Context context(state);
   return call_guarded(job.function->function, inputs, params, &context);
 }
 
@@ -285,9 +287,8 @@ void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
 }
 
 void Engine::detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs) {
-  extra.detached->known = extra.known;
-  extra.detached->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
-  extra.detached->params = std::move(worker.params);
+  extra.detached->set_known(extra.known);
+  extra.detached->set_arguments(inputs, std::move(worker.params));
   start_detached(std::exchange(extra.detached, nullptr));
 }
 
@@ -302,7 +303,7 @@ void Engine::execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<
 Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                             const FunctionRun* run) const {
   Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
-                                       : call_with_context(job, params, inputs, *run, progress_of(*run));
+                                       : call_with_context(job, params, inputs, *run);
   if (!result) result = attribute(result.error(), *job.address, job.function->id);
   return result;
 }

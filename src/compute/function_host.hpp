@@ -1,12 +1,14 @@
 #pragma once
 
+#include <memory>
+
 #include <deriva/compute/detail/executor_base.hpp>
 #include <deriva/core/address.hpp>
 
 namespace deriva::detail {
 
 /// What the context of a function asks of whoever runs it. Thread safety: any thread.
-class FunctionHost {
+class FunctionHost : public std::enable_shared_from_this<FunctionHost> {
  public:
   FunctionHost() = default;
   FunctionHost(const FunctionHost&) = delete;

@@ -29,23 +29,19 @@ void RunProgress::close() noexcept {
 
 void ExecutionProgress::report(double fraction) noexcept {
   if (!(fraction > 0)) return;  // Nor is it NaN.
-  const auto done = static_cast<std::uint32_t>(std::min(fraction, 1.0) * run_->share());
+  const auto done = static_cast<std::uint32_t>(std::min(fraction, 1.0) * run_.share());
   std::uint32_t before = said_.load(std::memory_order_relaxed);
   do {
     if (done <= before) return;
   } while (!said_.compare_exchange_weak(before, done, std::memory_order_relaxed));
-  run_->add(done - before);
+  run_.add(done - before);
 }
 
 // --- The engine's part
 
-std::shared_ptr<ExecutionProgress> Engine::progress_of(const FunctionRun& run) {
-  return run.progress ? std::make_shared<ExecutionProgress>(run.progress) : nullptr;
-}
-
 void Engine::begin_progress(FunctionRun& run, const Plan::Job& job, const RequestPtr& owner) {
   if (!owner || !owner->running) return;
-  run.progress = std::make_shared<RunProgress>(weak_from_this(), owner->running, executions(job));
+  run.progress = std::make_unique<RunProgress>(weak_from_this(), owner->running, executions(job));
 }
 
 /// The run is over, or nobody waits for it any more.

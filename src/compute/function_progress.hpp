@@ -65,15 +65,15 @@ class RunProgress {
   std::atomic<std::uint32_t> parts_{0};
 };
 
-/// What the context of one execution says it to. Thread safety: any thread.
+/// What the context of one execution says it to. Thread safety: any thread. Lifetime: the run outlives it.
 class ExecutionProgress {
  public:
-  explicit ExecutionProgress(std::shared_ptr<RunProgress> run) noexcept : run_(std::move(run)) {}
+  explicit ExecutionProgress(RunProgress& run) noexcept : run_(run) {}
   /// Bad values and those that say less than earlier ones change nothing.
   void report(double fraction) noexcept;
 
  private:
-  const std::shared_ptr<RunProgress> run_;
+  RunProgress& run_;
   std::atomic<std::uint32_t> said_{0};
 };
 

@@ -14,10 +14,21 @@
 namespace deriva::detail {
 namespace {
 
-/// Gives functions what they ask for as far as it is stored.
-class StoredValues final : public FunctionHost {
+/// A call of a coroutine function that gets what it asks for as far as it is stored.
+class StoredCall final : public Scheduler::Call, public FunctionHost {
  public:
-  explicit StoredValues(const Store& store) noexcept : store_(store) {}
+  StoredCall(const Store& store, const Function& function, const StoredComputation& computation) noexcept
+      : store_(store), function_(function), computation_(computation) {}
+
+  Result<Function::Started> begin(const boost::asio::any_io_executor& io) override {
+    state_.io = &io;
+    state_.address = &computation_.address;
+    state_.host = this;
+    return function_.start(computation_.inputs, computation_.recipe.params, context_);
+  }
+  void end(Result<Blob> result) override { result_ = std::move(result); }
+  const Result<Blob>& result() const { return result_; }
+
   RequestId next_request() noexcept override { return 0; }  // No request is ever under way.
   void cancel(RequestId) override {}
   void start(RequestId, const Address& address, Completion<Blob>::Ptr completion) override {
@@ -38,6 +49,11 @@ class StoredValues final : public FunctionHost {
 
  private:
   const Store& store_;
+  const Function& function_;
+  const StoredComputation& computation_;
+  ContextState state_;
+  Context context_{state_};
+  Result<Blob> result_ = Error(Errc::function_failed, "the coroutine ended without a result");
   mutable std::mutex mutex_;  // A function may ask from several threads.
   Result<Obstacle> obstacle_ = Obstacle::none;
 };
@@ -70,15 +86,13 @@ Result<Obstacle> execute(const Store& store, const Function& function, const Sto
     value = call_guarded(function, computation.inputs, computation.recipe.params, &context);
     return Obstacle::none;
   }
-  value = Error(Errc::function_failed, "the coroutine ended without a result");
-  const auto host = std::make_shared<StoredValues>(store);
+  const auto call = std::make_shared<StoredCall>(store, function, computation);
   const std::unique_ptr<Scheduler> scheduler = make_inline_scheduler();
-  Scheduler::Call call{function, computation.inputs, computation.recipe.params, computation.address, std::stop_token()};
-  call.host = host;
-  scheduler->spawn(std::move(call), [&value](Result<Blob> returned) { value = std::move(returned); });
+  scheduler->spawn(call);
   while (scheduler->run_one()) {
   }
-  return host->obstacle();
+  value = call->result();
+  return call->obstacle();
 }
 
 }  // namespace deriva::detail

@@ -4,35 +4,17 @@
 #include <optional>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
-#include <deriva/compute/context.hpp>
-
-#include "compute/boundary.hpp"
 #include "compute/spawn.hpp"
 
 namespace deriva::detail {
 namespace {
 
 namespace asio = boost::asio;
-
-/// Owns what the function's coroutine refers to.
-asio::awaitable<Result<Blob>> run_coroutine(asio::any_io_executor io, Scheduler::Call call) {
-  if (call.stop.stop_requested()) co_return Error(Errc::cancelled, "it was asked to stop before it began");
-  Context context(std::move(io), call.address, std::move(call.stop), call.deadline, std::move(call.host), call.trace,
-                  std::move(call.progress));
-  std::exception_ptr thrown;
-  try {
-    co_return co_await call.function.call(std::move(call.inputs), std::move(call.params), context);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  co_return error_of(thrown);
-}
 
 /// A timer that runs the task of its last `arm`.
 class OneTimer {
@@ -53,9 +35,9 @@ class OneTimer {
 class AsioScheduler final : public Scheduler {
  public:
   AsioScheduler(asio::any_io_executor io, std::size_t blocking_tasks)
-      : io_(std::move(io)), blocking_tasks_(blocking_tasks) {}
+      : io_(std::move(io)), spawner_(io_), blocking_tasks_(blocking_tasks) {}
   void post(std::function<void()> task) override { asio::post(io_, std::move(task)); }
-  void spawn(Call call, Done done) override { spawn_on(io_, std::move(call), std::move(done)); }
+  void spawn(std::shared_ptr<Call> call) override { spawner_.spawn(std::move(call)); }
   void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
     timer_.arm(io_, when, std::move(task));
   }
@@ -70,6 +52,7 @@ class AsioScheduler final : public Scheduler {
 
  private:
   asio::any_io_executor io_;
+  Spawner spawner_;
   const std::size_t blocking_tasks_;
   OneTimer timer_;
   std::once_flag first_blocking_;
@@ -78,13 +61,14 @@ class AsioScheduler final : public Scheduler {
 
 class InlineScheduler final : public Scheduler {
  public:
+  InlineScheduler() : context_(std::make_unique<asio::io_context>(1)) { spawner_.emplace(context_->get_executor()); }
   void post(std::function<void()>) override {}
   void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
     timer_.arm(context_->get_executor(), when, std::move(task));
   }
   void disarm() override { timer_.disarm(); }
   void post_blocking(std::function<void()> task) override { task(); }
-  void spawn(Call call, Done done) override { spawn_on(context_->get_executor(), std::move(call), std::move(done)); }
+  void spawn(std::shared_ptr<Call> call) override { spawner_->spawn(std::move(call)); }
   bool runs_here() const override { return true; }
   bool run_one() override {
     context_->restart();
@@ -97,20 +81,12 @@ class InlineScheduler final : public Scheduler {
   }
 
  private:
-  std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
+  std::optional<Spawner> spawner_;  ///< Outlives the calls, and they go with the context.
+  std::unique_ptr<asio::io_context> context_;
   OneTimer timer_;
 };
 
 }  // namespace
-
-void spawn_on(const asio::any_io_executor& io, Scheduler::Call call, Scheduler::Done done) {
-  auto coroutine = run_coroutine(io, std::move(call));
-  // What the coroutine itself throws is an allocation that failed; a function's exceptions are caught inside.
-  auto handler = [done = std::move(done)](const std::exception_ptr& thrown, Result<Blob> result) {
-    done(thrown ? Result<Blob>(error_of(thrown)) : std::move(result));
-  };
-  asio::co_spawn(io, std::move(coroutine), std::move(handler));
-}
 
 std::unique_ptr<Scheduler> make_asio_scheduler(boost::asio::any_io_executor io, std::size_t blocking_tasks) {
   return std::make_unique<AsioScheduler>(std::move(io), blocking_tasks);

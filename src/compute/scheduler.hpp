@@ -4,19 +4,12 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <stop_token>
-#include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <deriva/compute/function.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
-#include <deriva/core/params.hpp>
-
-#include "compute/function_host.hpp"
-#include "compute/function_progress.hpp"
 
 namespace deriva::detail {
 
@@ -52,21 +45,21 @@ class Scheduler {
   /// Waits until those tasks are done and gone, and lets go of what nobody else will run. Nothing may follow.
   virtual void join() = 0;
 
-  struct Call {
-    Function function;
-    std::vector<Blob> inputs;
-    Params params;
-    Address address;
-    std::stop_token stop;
-    std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
-    std::shared_ptr<FunctionHost> host = nullptr;
-    TraceContext trace{};
-    std::shared_ptr<ExecutionProgress> progress = nullptr;
+  /// A call of a coroutine function, kept until it is over.
+  class Call {
+   public:
+    Call() = default;
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    virtual ~Call() = default;
+
+    /// Calls the function, on the I/O executor `io`, which outlives the call. Or what the call comes to without it.
+    virtual Result<Function::Started> begin(const boost::asio::any_io_executor& io) = 0;
+    /// Gets what it returned, or what it or `begin` threw as an `Errc::function_failed`.
+    virtual void end(Result<Blob> result) = 0;
   };
-  using Done = std::function<void(Result<Blob>)>;
-  /// Runs a coroutine function; `done` gets what it returned, or what it threw as an `Errc::function_failed`. It is
-  /// dropped without a call if the I/O executor is destroyed first.
-  virtual void spawn(Call call, Done done) = 0;
+  /// Makes a call. It is dropped without an `end` if the I/O executor is destroyed first.
+  virtual void spawn(std::shared_ptr<Call> call) = 0;
 };
 
 /// On an I/O executor of the host.

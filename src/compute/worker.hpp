@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -17,7 +16,7 @@
 #include <deriva/storage/blob_store.hpp>
 #include <deriva/store/result_record.hpp>
 
-#include "compute/function_progress.hpp"
+#include "compute/function_run.hpp"
 #include "compute/function_table.hpp"
 #include "compute/look_ahead.hpp"
 #include "compute/plan.hpp"
@@ -25,54 +24,6 @@
 #include "compute/verification.hpp"
 
 namespace deriva::detail {
-
-/// A stored result that what a function returns has to agree with: its recipe's own, or that of another recipe with the
-/// same function, params and values of inputs.
-struct KnownResult {
-  Address recipe;
-  ResultRecord record;
-};
-using KnownResultPtr = std::shared_ptr<const KnownResult>;
-
-/// A function under way that can be asked to stop. Under the engine's mutex, except for what is set once and `stop`.
-struct FunctionRun {
-  using TimePoint = std::chrono::steady_clock::time_point;
-  /// What became of a wait.
-  struct Held {
-    Completion<Blob>::Ptr completion;
-    Result<Blob> result;
-  };
-
-  NodeId node = none;
-  RequestId request = 0;  ///< That brought it in.
-  const ResolvedFunction* function = nullptr;
-  bool over = false;
-  std::stop_source stop{};
-  std::optional<TimePoint> expires{};   ///< When its own time is over.
-  std::optional<TimePoint> deadline{};  ///< Or that of the request that brought it in.
-  std::vector<Address> discovered{};    ///< What it asked for, in order, each once.
-  std::vector<RequestId> waits{};       ///< For what is not there yet.
-  std::vector<Held> held{};             ///< Until it may go on.
-  std::vector<Error> errors{};          ///< Of what it asked for.
-  TraceContext trace{};                 ///< What it passes on.
-  /// If the host wants to know; set before the function is called.
-  std::shared_ptr<RunProgress> progress{};
-};
-
-/// A coroutine or blocking function that is under way, apart from the workers.
-struct DetachedRun : FunctionRun {
-  Plan::Job job{};
-  RequestPtr owner{};
-  TimePoint started{};
-  TimePoint begun{};  ///< The execution under way, if observers were told.
-  std::vector<Blob> inputs{};
-  Params params{};
-  std::uint32_t executions = 1;
-  std::uint32_t ended = 0;
-  std::uint32_t attempts = 1;
-  std::unique_ptr<Verification> verification{};  ///< If there are several.
-  KnownResultPtr known{};
-};
 
 /// What a thread that takes part in the work needs for itself; kept for its memory.
 struct Worker {

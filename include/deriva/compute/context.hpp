@@ -18,8 +18,21 @@
 namespace deriva {
 
 namespace detail {
+
 class ExecutionProgress;
 class FunctionHost;
+
+/// What a context tells. What it points to is kept by whoever runs the function.
+struct ContextState {
+  const boost::asio::any_io_executor* io = nullptr;  ///< Null: none.
+  const Address* address = nullptr;
+  std::stop_token stop{};
+  std::optional<std::chrono::steady_clock::time_point> deadline{};
+  TraceContext trace{};
+  FunctionHost* host = nullptr;           ///< Null: there is nobody to `materialize` for the function,
+  ExecutionProgress* progress = nullptr;  ///< or to tell how far it is.
+};
+
 }  // namespace detail
 
 /// What a function knows of its execution. Lives until the function ends.
@@ -28,29 +41,26 @@ class Context {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// Without a `host`, which executors pass, there is nobody to `materialize` for the function.
+  /// For who calls a function without an executor: there is nobody to `materialize` for it.
   Context(boost::asio::any_io_executor io, const Address& address, std::stop_token stop,
-          std::optional<TimePoint> deadline = std::nullopt, std::shared_ptr<detail::FunctionHost> host = nullptr,
-          const TraceContext& trace = {}, std::shared_ptr<detail::ExecutionProgress> progress = nullptr) noexcept
-      : io_(std::move(io)),
-        address_(address),
-        stop_(std::move(stop)),
-        deadline_(deadline),
-        host_(std::move(host)),
-        trace_(trace),
-        progress_(std::move(progress)) {}
+          std::optional<TimePoint> deadline = std::nullopt, const TraceContext& trace = {});
+  /// What executors pass; `state` outlives it.
+  explicit Context(const detail::ContextState& state) noexcept;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context();
 
   /// The I/O executor that a coroutine function runs on: for timers, sockets and further coroutines. Of a plain
   /// function: empty.
-  [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept { return io_; }
+  [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept;
   /// Says when nobody waits for the value any more, or the function's own time is over. The function may then end
   /// early with any error.
-  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_; }
+  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return state_->stop; }
   /// The recipe that is being computed.
-  [[nodiscard]] const Address& address() const noexcept { return address_; }
+  [[nodiscard]] const Address& address() const noexcept { return *state_->address; }
   /// When the function's own time (`FunctionOptions::timeout`) or that of the request that brought its recipe in is
   /// over, whichever is first. Others may wait for longer: a hint to plan by; `stop_token` says when to give up.
-  [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return deadline_; }
+  [[nodiscard]] const std::optional<TimePoint>& deadline() const noexcept { return state_->deadline; }
 
   /// Gets the value of any other address, computed if need be: an input that shows only while the function runs. For
   /// coroutine functions, which give their places (of `coroutine_concurrency` and their resource) back while they wait
@@ -78,16 +88,13 @@ class Context {
 
   /// What it passes on to those whom it calls, as `to_traceparent` writes it. Names no trace if neither an observer is
   /// attached nor the request has one.
-  [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
+  [[nodiscard]] const TraceContext& trace() const noexcept { return state_->trace; }
 
  private:
-  boost::asio::any_io_executor io_;
-  Address address_;
-  std::stop_token stop_;
-  std::optional<TimePoint> deadline_;
-  std::shared_ptr<detail::FunctionHost> host_;
-  TraceContext trace_;
-  std::shared_ptr<detail::ExecutionProgress> progress_;
+  struct Own;
+
+  std::unique_ptr<const Own> own_;  ///< Without an executor.
+  const detail::ContextState* state_;
 };
 
 }  // namespace deriva

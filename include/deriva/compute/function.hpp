@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -94,10 +95,18 @@ class Function {
                                   Context* context = nullptr) const {
     return body_->call(inputs, params, context);
   }
+  /// What a coroutine function gives its caller to await.
+  using Started = std::variant<boost::asio::awaitable<Result<Blob>>, boost::asio::awaitable<Blob>>;
   /// Starts a coroutine function. Requires: a coroutine function; this object and `context` outlive the coroutine.
   [[nodiscard]] boost::asio::awaitable<Result<Blob>> call(std::vector<Blob> inputs, Params params,
                                                           Context& context) const {
-    return body_->call(std::move(inputs), std::move(params), context);
+    Started started = start(std::move(inputs), std::move(params), context);
+    if (auto* plain = std::get_if<boost::asio::awaitable<Blob>>(&started)) co_return co_await std::move(*plain);
+    co_return co_await std::get<boost::asio::awaitable<Result<Blob>>>(std::move(started));
+  }
+  /// The same without a coroutine of its own around that of the function; throws what the callable throws.
+  [[nodiscard]] Started start(std::vector<Blob> inputs, Params params, Context& context) const {
+    return body_->start(std::move(inputs), std::move(params), context);
   }
 
  private:
@@ -111,9 +120,7 @@ class Function {
     virtual Result<Blob> call(std::span<const Blob>, const Params&, Context*) const {
       return Error(Errc::invalid_argument, "a coroutine function was called as a plain one");
     }
-    virtual boost::asio::awaitable<Result<Blob>> call(std::vector<Blob>, Params, Context&) const {
-      co_return Error(Errc::invalid_argument, "a plain function was called as a coroutine");
-    }
+    virtual Started start(std::vector<Blob>, Params, Context&) const { return no_coroutine(); }
     const Kind kind;
   };
 
@@ -122,7 +129,6 @@ class Function {
     static constexpr bool with_context = PlainFunctionWithContext<Callable>;
     explicit Plain(Callable callable)
         : Body(with_context ? Kind::with_context : Kind::plain), callable_(std::move(callable)) {}
-    using Body::call;
     Result<Blob> call(std::span<const Blob> inputs, const Params& params,
                       [[maybe_unused]] Context* context) const override {
       if constexpr (with_context) {
@@ -138,13 +144,15 @@ class Function {
   template <class Callable>
   struct Coroutine final : Body {
     explicit Coroutine(Callable callable) : Body(Kind::coroutine), callable_(std::move(callable)) {}
-    using Body::call;
-    boost::asio::awaitable<Result<Blob>> call(std::vector<Blob> inputs, Params params,
-                                              Context& context) const override {
-      co_return co_await callable_(std::move(inputs), std::move(params), context);
+    Started start(std::vector<Blob> inputs, Params params, Context& context) const override {
+      return callable_(std::move(inputs), std::move(params), context);
     }
     Callable callable_;
   };
+
+  static boost::asio::awaitable<Result<Blob>> no_coroutine() {
+    co_return Error(Errc::invalid_argument, "a plain function was called as a coroutine");
+  }
 
   explicit Function(std::shared_ptr<const Body> body) noexcept : body_(std::move(body)) {}
   std::shared_ptr<const Body> body_;

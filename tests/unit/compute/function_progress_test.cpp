@@ -57,7 +57,8 @@ std::shared_ptr<RunProgress> run_of(const std::shared_ptr<RequestProgress>& requ
 
 TEST_CASE("function progress: bad values, and less than before, change nothing; more than 1 is 1") {
   const auto request = untold();
-  ExecutionProgress said(run_of(request));
+  const auto run = run_of(request);
+  ExecutionProgress said(*run);
   for (const double nothing :
        {-1.0, 0.0, std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
     said.report(nothing);
@@ -74,8 +75,8 @@ TEST_CASE("function progress: what functions say is added up, and goes with them
   const auto request = untold();
   const auto run = run_of(request);
   const auto other = run_of(request);
-  ExecutionProgress(run).report(0.5);
-  ExecutionProgress said(other);
+  ExecutionProgress(*run).report(0.5);
+  ExecutionProgress said(*other);
   said.report(0.25);
   REQUIRE(request->sum() == 0.75);
   other->close();
@@ -88,7 +89,7 @@ TEST_CASE("function progress: all executions of a run are the whole together") {
   const auto request = untold();
   const auto run = run_of(request, 3);
   for (int execution = 1; execution <= 3; ++execution) {
-    ExecutionProgress said(run);
+    ExecutionProgress said(*run);
     said.report(0.5);
     said.report(1);
     REQUIRE(request->sum() == Approx(execution / 3.0).margin(0.001));
@@ -98,7 +99,8 @@ TEST_CASE("function progress: all executions of a run are the whole together") {
 
 TEST_CASE("function progress: threads that speak at the same time lose nothing") {
   const auto request = untold();
-  ExecutionProgress said(run_of(request));
+  const auto run = run_of(request);
+  ExecutionProgress said(*run);
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&said] {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <random>
 #include <utility>
@@ -37,20 +38,18 @@ class SeededScheduler final : public detail::Scheduler {
   void disarm() override { timer_.reset(); }
   TimePoint now() const override { return now_; }
   std::chrono::nanoseconds turn() const override { return std::chrono::nanoseconds(0); }
-  void spawn(Call call, Done done) override {
-    detail::spawn_on(contexts_.emplace_back(1).get_executor(), std::move(call), std::move(done));
-  }
+  void spawn(std::shared_ptr<Call> call) override { calls_.emplace_back().spawner.spawn(std::move(call)); }
   void join() override {
     tasks_.clear();
-    contexts_.clear();
+    calls_.clear();
   }
 
   /// False: there is nothing to run, whatever the time.
   bool step() {
     std::vector<std::function<bool()>> choices;
     for (std::size_t i = 0; i < tasks_.size(); ++i) choices.emplace_back([this, i] { return run_task(i); });
-    for (boost::asio::io_context& context : contexts_) {
-      choices.emplace_back([&context] {
+    for (OnContext& call : calls_) {
+      choices.emplace_back([&context = *call.context] {
         context.restart();
         return context.poll_one() > 0;
       });
@@ -61,6 +60,12 @@ class SeededScheduler final : public detail::Scheduler {
   }
 
  private:
+  struct OnContext {
+    ~OnContext() { context.reset(); }  // The call goes with it, and before the spawner.
+    std::unique_ptr<boost::asio::io_context> context = std::make_unique<boost::asio::io_context>(1);
+    detail::Spawner spawner{context->get_executor()};
+  };
+
   bool run_task(std::size_t index) {
     const std::function<void()> task = std::move(tasks_[index]);
     tasks_.erase(tasks_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -78,7 +83,7 @@ class SeededScheduler final : public detail::Scheduler {
   Random& random_;
   TimePoint now_{};
   std::deque<std::function<void()>> tasks_;
-  std::list<boost::asio::io_context> contexts_;
+  std::list<OnContext> calls_;
   std::optional<std::pair<TimePoint, std::function<void()>>> timer_;
 };
 
