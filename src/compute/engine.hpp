@@ -205,6 +205,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void gather(Worker& worker);
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
+  void drop_job(const Plan::Job& job, const RequestPtr& owner);
   void call_functions(Worker& worker);
   static void connect(Worker& worker, const PlanJob::Wire& wire);
   void detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs);
@@ -275,6 +276,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   void end_execution(DetachedRun& run, Result<Blob>& result) const;
   void run_blocking(const std::shared_ptr<DetachedRun>& run);
+  bool drop_unwanted(DetachedRun& run);
   void run_to_its_end(const std::shared_ptr<DetachedRun>& run);
   void publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   bool may_execute_again(const DetachedRun& run) const;

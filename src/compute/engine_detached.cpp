@@ -90,8 +90,16 @@ void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Bl
 
 void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
   if (!come_inside(run->job)) return;
-  run_to_its_end(run);
+  if (!drop_unwanted(*run)) run_to_its_end(run);
   go_outside();
+}
+
+/// Drops what nobody wants any more by the time there is a thread for it. One that can be asked to stop was asked.
+bool Engine::drop_unwanted(DetachedRun& run) {
+  const Lock lock(mutex_);
+  if (plan_.wanted(run.job.node) || plan_.forgotten(run.job.node)) return false;
+  drop_job(run.job, run.attempts == 1 ? run.owner : nullptr);
+  return true;
 }
 
 /// Runs a plain function on this thread, as often as it is to be executed.

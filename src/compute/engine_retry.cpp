@@ -69,11 +69,7 @@ bool Engine::retry(Lock& lock) {
   retries_.erase(retries_.begin());
   arm();  // For the next one.
   if (!plan_.wanted(run->job.node) || plan_.forgotten(run->job.node)) {
-    end_run(run->job.node);
-    const Error cancelled(Errc::cancelled);
-    events_.flight_finished(run->job, cancelled);
-    plan_.release(run->job);
-    plan_.fail(run->job.node, cancelled);  // Nobody is told.
+    drop_job(run->job, nullptr);  // It was begun.
     return true;
   }
   const Function& function = run->job.function->function;

@@ -200,18 +200,23 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
   for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
   worker.loaded.clear();  // Their nodes may go with those that are dropped.
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
-    const NodeId node = worker.batch.jobs[i].node;
-    if (plan_.wanted(node)) continue;
+    const Plan::Job& job = worker.batch.jobs[i];
+    if (plan_.wanted(job.node)) continue;
     worker.ran[i].is_over = true;
-    if (const RequestPtr& owner = owner_of(worker, worker.batch.jobs[i].owner)) --owner->begun;
-    end_run(node);
-    const Error cancelled(Errc::cancelled);
-    events_.take_time();
-    events_.flight_finished(worker.batch.jobs[i], cancelled);
-    plan_.release(worker.batch.jobs[i]);
-    plan_.fail(node, cancelled);  // Nobody is told.
+    drop_job(job, owner_of(worker, job.owner));
   }
   lock.unlock();
+}
+
+/// Ends a job that was not begun, and that nobody wants any more: nobody is told.
+void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
+  if (owner) --owner->begun;
+  end_run(job.node);
+  const Error cancelled(Errc::cancelled);
+  events_.take_time();
+  events_.flight_finished(job, cancelled);
+  plan_.release(job);
+  plan_.fail(job.node, cancelled);
 }
 
 // --- Calling

@@ -61,15 +61,17 @@ struct Ignored final : detail::Completion<Blob> {
   void destroy() noexcept override { delete this; }
 };
 
-TEST_CASE("cancellation: a function that was asked to stop before it began runs all the same") {
-  const char* kind = GENERATE("coroutine", "blocking");
+TEST_CASE("cancellation: a function that was given up before it began does not begin") {
+  const char* kind = GENERATE("coroutine", "blocking", "blocking without a context");
   int begun_before = 0;
   for (int steps = 0; steps < 12; ++steps) {  // There are no more before the function has ended.
     ComputeFixture f;
     f.add_async("coroutine", [](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> { co_return Blob(); });
     int blocking = 0;
-    auto count = [&](std::span<const Blob>, const Params&, Context&) { return ++blocking, Blob(); };
-    f.registry.add({"blocking", "1"}, count, {.blocking = true});
+    auto count = [&](std::span<const Blob>, const Params&) { return ++blocking, Blob(); };
+    auto count_with = [&](std::span<const Blob>, const Params&, Context&) { return ++blocking, Blob(); };
+    f.registry.add({"blocking", "1"}, count_with, {.blocking = true});
+    f.registry.add({"blocking without a context", "1"}, count, {.blocking = true});
     const Address target = f.recipe(kind, {});
     Random random(1);
     auto made = std::make_unique<SeededScheduler>(random);
