@@ -192,8 +192,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void answer(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, const Worker::Found& found);
   void introduce(ResolvedFunction& function);
   /// Null: it is over.
-  const RequestPtr& owner_of(Worker& worker, RequestId id) const {
-    if (!worker.owner || worker.owner->id != id || worker.owner->over) worker.owner = request_of(id);
+  const RequestPtr& owner_of(Worker& worker, RequestId id) {
+    if (!worker.owner || worker.owner->id != id || worker.owner->over) {
+      recycle(std::exchange(worker.owner, request_of(id)));
+    }
     return worker.owner;
   }
 

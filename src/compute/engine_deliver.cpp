@@ -54,10 +54,10 @@ void Engine::count_met() {
   }
 }
 
-/// Keeps the memory of a request that nobody knows any more.
+/// Keeps the memory of a request, if there is one and nobody else knows it any more.
 void Engine::recycle(RequestPtr request) {
   constexpr std::size_t most = 64;
-  if (request.use_count() > 1 || unused_requests_.size() == most) return;
+  if (request.use_count() != 1 || unused_requests_.size() == most) return;
   *request = Request();
   unused_requests_.push_back(std::move(request));
 }

@@ -135,7 +135,7 @@ std::unique_ptr<Worker> Engine::enter() {
 }
 
 void Engine::leave(std::unique_ptr<Worker> worker) {
-  worker->owner.reset();
+  recycle(std::move(worker->owner));
   worker->batch.clear();
   worker->ran.clear();
   worker->found.clear();
