@@ -240,7 +240,7 @@ class Plan {
   };
   [[nodiscard]] bool has_met() const noexcept { return !joined_.empty() || !reused_.empty(); }
   /// Appends requests that met a node which another one had brought in: once for each that was not available yet
-  /// (`joined`) or was (`reused`).
+  /// (`joined`, whatever the number of edges to it) or was (`reused`).
   void take_met(std::vector<Joined>& joined, std::vector<RequestId>& reused);
 
   /// What the ids of the store mean: they change their meaning when the store says so.
@@ -275,6 +275,8 @@ class Plan {
   void to_be_expanded(NodeId node, bool first);
   NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute);
   void meet(NodeId node, std::uint32_t request);
+  bool join(NodeId node, RequestId request);
+  void forget_joiners(NodeId node);
   void set_priority(std::uint32_t request, Priority priority);
   void raise(NodeId node, float rate, bool keep_going);
   void raise_path(NodeId node, float path);
@@ -392,6 +394,9 @@ class Plan {
   std::vector<NodeId> resumed_;
   MemoryBudget memory_;
   std::vector<Joined> joined_;
+  /// Of what is under way: the last that joined it, and of each the one before it.
+  boost::unordered_flat_map<NodeId, RequestId> last_joiner_;
+  boost::unordered_flat_map<std::pair<NodeId, RequestId>, RequestId> joiners_;
   std::vector<RequestId> reused_;
 };
 

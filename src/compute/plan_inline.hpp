@@ -41,6 +41,7 @@ inline void Plan::forget(Node& n) {
 inline void Plan::free(NodeId node, Node& n) {
   forget(n);
   if (n.poisoned) poisoned_[node] = nullptr;
+  if (n.is_joined) forget_joiners(node);
   if (n.has_value) {
     drop_value(n);
   } else {
@@ -54,7 +55,7 @@ inline void Plan::free(NodeId node, Node& n) {
   n.depth = 0;
   n.first_request = none;
   n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.lingers = n.waits_for_place =
-      n.expired = false;
+      n.expired = n.is_joined = false;
   nodes_.give_back(node);
 }
 

@@ -81,6 +81,7 @@ struct PlanNode {
   bool waits_for_place : 1 = false;  ///< A running one that has waited, and goes on when it has its places back.
   bool expired : 1 = false;          ///< A running one, of which it is being told that its time was over.
   bool poisoning : 1 = false;        ///< Poisoned, and listed for what is above it.
+  bool is_joined : 1 = false;        ///< By other requests than its owner, which are listed.
 };
 static_assert(sizeof(PlanNode) == 64);
 

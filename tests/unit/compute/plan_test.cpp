@@ -116,6 +116,27 @@ TEST_CASE("plan: a second request joins what the first one started") {
   REQUIRE(f.plan.size() == 0);
 }
 
+TEST_CASE("plan: a flight that is met over several edges is joined once, and its successor again") {
+  PlanFixture f;
+  f.recipe("x", {});
+  f.recipe("y", {"x"});
+  f.recipe("z", {"x", "y", "x"});
+  f.request(1, "x");
+  f.expand_all();
+  f.request(2, "z");
+  f.request(3, "y");
+  f.expand_all();
+  REQUIRE(f.take_joined() == std::vector<detail::RequestId>{2, 2, 3});  // x and y, and x.
+  f.run_all();
+  f.finished();
+  REQUIRE(f.plan.size() == 0);
+  f.request(4, "x");
+  f.expand_all();
+  f.request(2, "z");
+  f.expand_all();
+  REQUIRE(f.take_joined() == std::vector<detail::RequestId>{2});
+}
+
 TEST_CASE("plan: meeting what a request brought in itself, or what is available, is not joining") {
   PlanFixture f;
   f.recipe("x", {});
