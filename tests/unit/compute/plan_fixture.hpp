@@ -41,6 +41,7 @@ struct PlanFixture {
   detail::Plan plan;
   std::map<std::string, std::optional<Inputs>> graph;  // Nothing: a leaf. Not there: unknown.
   std::map<std::string, float> costs;
+  std::map<std::string, std::uint32_t> functions;  // By name of the recipe; else 0.
   std::map<std::string, detail::StoreId> ids;
   std::vector<std::string> names;  // By id.
   std::map<Address, std::string> by_address;
@@ -88,7 +89,7 @@ struct PlanFixture {
     std::vector<detail::StoreId> inputs;
     for (const std::string& input : *found->second) inputs.push_back(id(input));
     auto address_of = [&](detail::StoreId input) { return address(names.at(input)); };
-    plan.set_recipe(expansion.node, {0, inputs, {}, RunReason::never_computed, costs[name]}, address_of);
+    plan.set_recipe(expansion.node, {functions[name], inputs, {}, RunReason::never_computed, costs[name]}, address_of);
   }
   void expand_all() {
     while (const auto expansion = take_expansion()) answer(*expansion);

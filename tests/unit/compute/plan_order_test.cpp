@@ -23,6 +23,15 @@ TEST_CASE("plan: the node with the longest way to go comes first, whatever order
   REQUIRE(f.take_ready().name == "b");
 }
 
+TEST_CASE("plan: of ways that are equally long, the one that was found first comes first") {
+  PlanFixture f;
+  for (const char* name : {"a", "b", "c", "d", "e"}) f.recipe(name, {}, 1'000);
+  f.recipe("t", {"d", "a", "e", "c", "b"}, 1'000);
+  f.request(1, "t");
+  f.expand_all();
+  REQUIRE(f.run_all() == "daecbt");
+}
+
 TEST_CASE("plan: what a completed node made ready runs before what waits in the queue") {
   PlanFixture f;
   for (const char* name : {"a", "b", "c"}) f.recipe(name, {});
@@ -113,6 +122,35 @@ TEST_CASE("plan: a node that waits for a place, and is not wanted, does not take
   f.complete(running);
   f.run_all();
   REQUIRE(f.ran.size() == 2);
+  REQUIRE(f.plan.size() == 0);
+}
+
+TEST_CASE("plan: a place that the next one cannot take, because it lacks another, is offered to the one behind it") {
+  PlanFixture f;
+  const std::uint32_t left = f.plan.add_limit(1);
+  const std::uint32_t right = f.plan.add_limit(1);
+  f.plan.set_function(0, f.function, {left, right});
+  f.plan.set_function(1, f.function, {left, 0});
+  f.plan.set_function(2, f.function, {right, 0});
+  f.functions = {{"left", 1}, {"right", 2}};
+  for (const char* name : {"first", "both", "left", "right"}) f.recipe(name, {});
+  f.request(1, "first");
+  f.expand_all();
+  const PlanJob first = f.take_ready();
+  f.request(2, "both");
+  f.request(3, "left");
+  f.expand_all();
+  REQUIRE_FALSE(f.try_take_ready());  // They wait for the same limit, in this order.
+  f.request(4, "right");
+  f.expand_all();
+  f.complete(first);
+  const PlanJob right_job = f.take_ready();
+  REQUIRE(right_job.name == "right");
+  const PlanJob left_job = f.take_ready();
+  REQUIRE(left_job.name == "left");
+  f.complete(right_job);
+  f.complete(left_job);
+  REQUIRE(f.run_all() == "both");
   REQUIRE(f.plan.size() == 0);
 }
 
