@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <future>
 #include <latch>
@@ -229,6 +231,37 @@ TEST_CASE("executor: without a store, what ran while the rest was still being ex
   REQUIRE(executor.materialize(f.recipe("concat", inputs))->size() == many + 1);
   REQUIRE(f.runs("shared") == 1);
   REQUIRE(f.runs("one of many") == many);
+}
+
+TEST_CASE("executor: a small request waits for about as many functions of a large one as it has itself") {
+  constexpr std::int64_t of_large = 2'000;
+  constexpr std::int64_t of_small = 20;
+  const auto take_a_while = [] {  // So long that each is alone in its batch.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+    while (std::chrono::steady_clock::now() < end) continue;
+  };
+  ComputeFixture f;
+  std::int64_t ran = 0;
+  std::int64_t ran_then = 0;
+  f.add("large", [&](std::span<const Blob>, const Params&) { return take_a_while(), ++ran, Blob(); });
+  f.add("small", [&](std::span<const Blob>, const Params&) { return take_a_while(), ran_then = ran, Blob(); });
+  std::vector<Address> inputs;
+  for (std::int64_t i = 0; i < of_large; ++i) inputs.push_back(f.numbered("large", i));
+  const Address large = f.recipe("concat", inputs);
+  Address small = f.leaf("x");
+  for (std::int64_t i = 0; i < of_small; ++i) small = f.numbered("small", i, {small});
+  boost::asio::io_context io(1);
+  ExecutorOptions options;
+  options.concurrency = 1;
+  Executor<FunctionRegistry> executor(io.get_executor(), *f.store, f.registry, options);
+  int open = 2;
+  executor.async_materialize(large, {}, [&](const Result<Blob>&) { --open; });
+  while (ran < 10) io.run_one();
+  const std::int64_t ran_before = ran;
+  executor.async_materialize(small, {}, [&](const Result<Blob>&) { --open; });
+  while (open > 0) io.run_one();
+  REQUIRE(ran == of_large);
+  REQUIRE(ran_then - ran_before <= 2 * of_small);
 }
 
 TEST_CASE("executor: a recipe put and asked for while another request is explored is looked for where it is not yet") {
