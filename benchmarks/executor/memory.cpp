@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -94,6 +96,27 @@ void measure_graph(const WorkGraph& graph, const fs::path& scratch, Report& repo
               .n = graph.size()});
 }
 
+asio::awaitable<Blob> wait_for(asio::steady_timer& gate, std::size_t& suspended) {
+  ++suspended;
+  boost::system::error_code woken;
+  co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  co_return Blob::copy_of("done");
+}
+
+/// Of each of so many coroutines that wait for a timer, without an executor.
+double bytes_of_coroutine(std::size_t count) {
+  asio::io_context io(1);
+  asio::steady_timer gate(io, asio::steady_timer::time_point::max());
+  std::size_t suspended = 0;
+  const std::uint64_t before = heap_in_use();
+  for (std::size_t i = 0; i < count; ++i) asio::co_spawn(io, wait_for(gate, suspended), asio::detached);
+  while (suspended < count) io.run_one();
+  const std::uint64_t used = heap_in_use() - before;
+  gate.cancel();
+  io.run();
+  return static_cast<double>(used) / static_cast<double>(count);
+}
+
 /// Functions that have begun and wait for a timer.
 void measure_coroutines(const fs::path& scratch, Report& report) {
   constexpr std::size_t count = 10'000;
@@ -130,6 +153,8 @@ void measure_coroutines(const fs::path& scratch, Report& report) {
               .value = static_cast<double>(used) / count,
               .unit = Unit::bytes,
               .goal = coroutine_goal,
+              .peer = "co_spawn alone",
+              .peer_value = bytes_of_coroutine(count),
               .n = count});
 }
 
