@@ -187,29 +187,11 @@ void Plan::meet(NodeId node, std::uint32_t request) {
     leave(std::exchange(n.owner, request));
     return;
   }
-  if (join(node, requests_[request].id)) joined_.push_back({requests_[request].id, node});
+  if (joiners_.add(node, requests_[request].id)) joined_.push_back({requests_[request].id, node});
+  n.is_joined = true;
   if (requests_[n.owner].priority < requests_[request].priority) {
     set_priority(n.owner, requests_[request].priority);
   }
-}
-
-/// A request may meet a flight again, over another edge. Returns whether it is the first time.
-bool Plan::join(NodeId node, RequestId request) {
-  const auto [entry, is_new] = joiners_.try_emplace({node, request}, 0);
-  if (!is_new) return false;
-  entry->second = std::exchange(last_joiner_[node], request);
-  nodes_[node].is_joined = true;
-  return true;
-}
-
-void Plan::forget_joiners(NodeId node) {
-  const auto last = last_joiner_.find(node);
-  for (RequestId request = last->second; request != 0;) {
-    const auto entry = joiners_.find({node, request});
-    request = entry->second;
-    joiners_.erase(entry);
-  }
-  last_joiner_.erase(last);
 }
 
 /// Complexity: linear in the requests that take turns with it.

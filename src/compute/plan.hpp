@@ -22,6 +22,7 @@
 #include "compute/edge_pool.hpp"
 #include "compute/failures.hpp"
 #include "compute/grace_periods.hpp"
+#include "compute/joiners.hpp"
 #include "compute/memory_budget.hpp"
 #include "compute/plan_batch.hpp"
 #include "compute/plan_node.hpp"
@@ -275,8 +276,6 @@ class Plan {
   void to_be_expanded(NodeId node, bool first);
   NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute);
   void meet(NodeId node, std::uint32_t request);
-  bool join(NodeId node, RequestId request);
-  void forget_joiners(NodeId node);
   void set_priority(std::uint32_t request, Priority priority);
   void raise(NodeId node, float rate, bool keep_going);
   void raise_path(NodeId node, float path);
@@ -394,9 +393,7 @@ class Plan {
   std::vector<NodeId> resumed_;
   MemoryBudget memory_;
   std::vector<Joined> joined_;
-  /// Of what is under way: the last that joined it, and of each the one before it.
-  boost::unordered_flat_map<NodeId, RequestId> last_joiner_;
-  boost::unordered_flat_map<std::pair<NodeId, RequestId>, RequestId> joiners_;
+  Joiners joiners_;  ///< Of nodes with `is_joined`.
   std::vector<RequestId> reused_;
 };
 

@@ -41,7 +41,7 @@ inline void Plan::forget(Node& n) {
 inline void Plan::free(NodeId node, Node& n) {
   forget(n);
   if (n.poisoned) poisoned_[node] = nullptr;
-  if (n.is_joined) forget_joiners(node);
+  if (n.is_joined) joiners_.forget(node);
   if (n.has_value) {
     drop_value(n);
   } else {
