@@ -120,7 +120,7 @@ class Function {
     virtual Result<Blob> call(std::span<const Blob>, const Params&, Context*) const {
       return Error(Errc::invalid_argument, "a coroutine function was called as a plain one");
     }
-    virtual Started start(std::vector<Blob>, Params, Context&) const { return no_coroutine(); }  // NOLINT(performance-*)
+    virtual Started start(std::vector<Blob>, Params, Context&) const { return no_coroutine(); }  // NOLINT
     const Kind kind;
   };
 
