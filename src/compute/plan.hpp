@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -299,6 +298,7 @@ class Plan {
   void push_ready(NodeId node);
   NodeId pop_ready();
   bool others_wait(NodeId node) const;
+  bool several_wait() const;
   bool take_places(NodeId node);
   void give_places_back(NodeId node);
   void offer_place(std::uint32_t limit);

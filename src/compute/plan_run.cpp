@@ -130,6 +130,17 @@ bool Plan::others_wait(NodeId node) const {
   return false;
 }
 
+/// Whether several requests have ready nodes.
+bool Plan::several_wait() const {
+  std::uint32_t one = fresh_.empty() ? none : nodes_[fresh_.front()].owner;
+  for (const Turns& turns : turns_[to_run]) {
+    if (turns.first == none) continue;
+    if (turns.first != turns.last || (one != none && one != turns.first)) return true;
+    one = turns.first;
+  }
+  return false;
+}
+
 void Plan::flush_fresh() {
   for (const NodeId node : fresh_) push_ready(node);
   fresh_.clear();
@@ -144,6 +155,7 @@ struct Plan::Taking {
   float nanoseconds;
   float along;
   std::size_t followed;  ///< Jobs that were asked what they bring along.
+  bool in_turn;          ///< Several requests wait.
   float taken = 0;
   std::vector<NodeId> refused{};
 
@@ -153,7 +165,7 @@ struct Plan::Taking {
 float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float along) {
   constexpr std::size_t most_unwanted = 4'096;
   batch.numbering = numbering_;
-  Taking taking{batch, most, nanoseconds, along, batch.jobs.size()};
+  Taking taking{batch, most, nanoseconds, along, batch.jobs.size(), several_wait()};
   const auto has_room = [&] { return taking.has_room() && !memory_.is_full; };
   for (const NodeId node : fresh_) {
     if (has_room() && (ready_ == 0 || !others_wait(node))) {
@@ -200,6 +212,7 @@ void Plan::admit(NodeId node, Taking& taking) {
   --taking.room;
   const float average = functions_[function].average;
   taking.taken += average > 0 ? average : taking.nanoseconds;
+  if (taking.in_turn) take_along(taking);  // Else a short chain gets one node of each batch of a large request.
 }
 
 bool Plan::may_go_along(const Node& node, float along) const {
@@ -210,8 +223,8 @@ bool Plan::may_go_along(const Node& node, float along) const {
 }
 
 /// Adds what depends on the jobs that were added, as far as it is known that nothing else is missing: of a node with
-/// many dependents, only a few are looked at. While they wait, their `next` counts inputs that the batch comes to.
-/// Comes after what is ready anyway: to look at dependents twice costs more than another batch
+/// many dependents, only a few are looked at. While they wait, their `next` counts inputs that the batch comes to. With
+/// one request it comes after what is ready anyway: to look at dependents twice costs more than another batch
 /// (executor.empty.layered).
 void Plan::take_along(Taking& taking) {
   constexpr int most_dependents = 8;

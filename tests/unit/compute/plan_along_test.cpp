@@ -91,6 +91,20 @@ TEST_CASE("plan: a batch that has another one's input already counts from the st
   REQUIRE(AlongFixture::names_of(f.take()).size() == 3);
 }
 
+TEST_CASE("plan: a chain of short functions gets one node of each batch of a large request") {
+  AlongFixture f;
+  PlanFixture::Inputs many;
+  for (int i = 0; i < 400; ++i) many.push_back("m" + std::to_string(i));
+  for (const std::string& one : many) f.recipe(one, {});
+  f.recipe("sum", many);
+  f.request(2, "sum");
+  f.chain();
+  const std::vector<PlanJob> jobs = f.take();
+  REQUIRE(jobs.size() == 100);
+  f.complete_all(jobs);
+  REQUIRE(f.finished() == "1=d(c(b(a())))");
+}
+
 TEST_CASE("plan: no more is taken along than the batch has room and time for") {
   AlongFixture f;
   f.chain();
