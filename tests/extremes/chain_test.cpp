@@ -80,7 +80,9 @@ TEST_CASE("a chain of a million recipes is dropped half-way by each way there is
                                   }));
     REQUIRE(seen.get_future().get() == "!cancelled");
   }
-  REQUIRE(f.runs("count") == length / 4);
+  constexpr int most_in_a_batch = 256;  // Which is carried out, once it has begun.
+  REQUIRE(f.runs("count") >= length / 4);
+  REQUIRE(f.runs("count") < length / 4 + most_in_a_batch);
   watch.lap("cancelling the request after a quarter");
   {
     boost::asio::thread_pool pool(2);
