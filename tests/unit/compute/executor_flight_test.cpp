@@ -264,39 +264,38 @@ TEST_CASE("executor: a small request waits for about as many functions of a larg
   REQUIRE(ran_then - ran_before <= 2 * of_small);
 }
 
+/// Until the gate is opened, the first request is being explored, on a snapshot of what there was then.
+struct WhileExploring : ComputeFixture {
+  WhileExploring() {
+    add("late", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
+  }
+  std::future<Result<Blob>> ask(const Address& address) {
+    return executor.async_materialize(address, {}, boost::asio::use_future);
+  }
+  std::latch inside{1};
+  std::latch gate{1};
+  const SlowRegistry slow{registry, gate, &inside};
+  boost::asio::thread_pool pool{1};
+  Executor<SlowRegistry> executor{pool.get_executor(), *store, slow};
+};
+
 TEST_CASE("executor: a recipe put and asked for while another request is explored is looked for where it is not yet") {
-  ComputeFixture f;
-  f.add("late", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
-  std::latch inside(1);
-  std::latch gate(1);
-  const SlowRegistry registry{f.registry, gate, &inside};
-  boost::asio::thread_pool pool(1);
-  Executor executor(pool.get_executor(), *f.store, registry);
-  const Address explored = f.recipe("late", {f.leaf("leaf")});
-  std::future<Result<Blob>> first = executor.async_materialize(explored, {}, boost::asio::use_future);
-  inside.wait();
-  const Address put = f.recipe("concat", {f.leaf("new")});
-  std::future<Result<Blob>> second = executor.async_materialize(put, {}, boost::asio::use_future);
-  gate.count_down();
+  WhileExploring f;
+  std::future<Result<Blob>> first = f.ask(f.recipe("late", {f.leaf("leaf")}));
+  f.inside.wait();
+  std::future<Result<Blob>> second = f.ask(f.recipe("concat", {f.leaf("new")}));
+  f.gate.count_down();
   REQUIRE(text_of(first.get()) == "leaf");
   REQUIRE(text_of(second.get()) == "new");
 }
 
 TEST_CASE("executor: what was looked up ahead answers a request that came after what it asks for was put") {
-  ComputeFixture f;
-  f.add("late", [](std::span<const Blob> inputs, const Params&) { return inputs[0]; });
-  std::latch inside(1);
-  std::latch gate(1);
-  const SlowRegistry registry{f.registry, gate, &inside};
-  boost::asio::thread_pool pool(1);
-  Executor executor(pool.get_executor(), *f.store, registry);
+  WhileExploring f;
   const Recipe missing{{"concat", "1"}, {f.leaf("new")}, {}};
-  const Address explored = f.recipe("late", {missing.address()});
-  std::future<Result<Blob>> first = executor.async_materialize(explored, {}, boost::asio::use_future);
-  inside.wait();  // The snapshot is taken, and the input comes next.
-  const Address put = f.store->put_recipe(missing).value();
-  std::future<Result<Blob>> second = executor.async_materialize(put, {}, boost::asio::use_future);
-  gate.count_down();
+  std::future<Result<Blob>> first = f.ask(f.recipe("late", {missing.address()}));
+  f.inside.wait();  // What it needs is looked up next.
+  std::future<Result<Blob>> second = f.ask(f.store->put_recipe(missing).value());
+  f.gate.count_down();
   REQUIRE(text_of(second.get()) == "new");
   REQUIRE(text_of(first.get()) == "new");
 }
