@@ -93,8 +93,8 @@ void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& 
 void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
                         std::chrono::nanoseconds compute_time, Verification* verification,
                         std::vector<Address>* discovered) {
-  if (options_.memory_bytes > 0) plan_.release(job);
-  if (options_.memory_bytes > 0 && result && !plan_.has_memory_for(job, result->size())) {
+  plan_.release(job);
+  if (result && !plan_.has_memory_for(job, result->size())) {
     result = Error(Errc::over_budget, "the inputs and the value of the function do not fit into the memory allowed")
                  .with_address(*job.address)
                  .with_function(job.function->id);

@@ -175,7 +175,7 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float 
     }
   }
   fresh_.clear();
-  for (std::size_t i = 0; i < most + most_unwanted && ready_ > 0 && has_room(); ++i) {
+  for (std::size_t i = 0; i < most + most_unwanted && has_room(); ++i) {
     const NodeId node = pop_ready();
     if (node == none) break;
     admit(node, taking);
@@ -196,10 +196,7 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float 
 void Plan::admit(NodeId node, Taking& taking) {
   Node& n = nodes_[node];
   const std::uint32_t function = n.work.function;
-  if (n.interest == 0 || n.state == State::dropped) {
-    discard_unwanted(node);
-    return offer_places(function);
-  }
+  if (discard_unwanted(node)) return offer_places(function);
   if (memory_.is_limited()) {
     const Admission admission = admit_memory(node);
     if (admission == Admission::deferred) push_ready(node);
