@@ -281,8 +281,9 @@ void Engine::call_functions(Worker& worker) {
   }
 }
 
-/// Hands on what a job came to. If it came to nothing, neither does the one that needs it.
+/// Hands on what a job came to. If it came to nothing, neither does the one that needs it, unless that was dropped.
 void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
+  if (worker.ran[wire.job].is_over) return;
   const Worker::Ran& from = worker.ran[wire.from];
   if (from.result && *from.result) {
     worker.batch.inputs[wire.position] = **from.result;

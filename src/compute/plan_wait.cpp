@@ -32,12 +32,15 @@ bool Plan::go_on(NodeId node) {
   return n.has_places;
 }
 
-/// The function has ended, and with it what it waits for: only a part of it that it did not wait for can be left.
+/// The function has ended, and with it what it waits for: only a part of it that it did not wait for can be left. Or it
+/// was taken along, and dropped before its inputs were there.
 void Plan::forget_waits(NodeId node) {
   Node& n = nodes_[node];
   if (n.work.pending > 0) {
-    for (const std::uint32_t request : waits_.at(node)) requests_[request].waiter = none;
-    waits_.erase(node);
+    if (const auto waits = waits_.find(node); waits != waits_.end()) {
+      for (const std::uint32_t request : waits->second) requests_[request].waiter = none;
+      waits_.erase(waits);
+    }
     n.work.pending = 0;
   }
   if (!n.waits_for_place) return;
