@@ -9,6 +9,7 @@ namespace deriva::detail {
 void Plan::fail(NodeId node, const Error& error) {
   if (nodes_[node].state == State::expanding) end_exploring(nodes_[node]);
   if (nodes_[node].state == State::running) forget_waits(node);
+  if (nodes_[node].interest == 0) forget(nodes_[node]);  // It was given up, or did not try again: who comes later does.
   give_places_back(node);
   begin_failing(node, make_failure(error));
 }

@@ -145,6 +145,26 @@ TEST_CASE("plan: what failed and was kept fails at once who does not keep going"
 }
 
 /// Requests that begin together, on a random graph, in whatever order they are explored and run.
+TEST_CASE("plan: what was given up, or failed when nobody wanted it, fails what is explored later and keeps going") {
+  PlanFixture f;
+  f.recipe("x", {});
+  f.recipe("t", {"x"});
+  f.request(1, "x", 0, Priority::normal, true);
+  f.expand_all();
+  const PlanJob job = f.take_ready();
+  f.request(2, "t", 0, Priority::normal, true);
+  const auto late = f.take_expansion();
+  f.drop(1);
+  REQUIRE_FALSE(f.plan.wanted(job.node));
+  f.fail(job.node, GENERATE(Errc::cancelled, Errc::function_failed));
+  f.answer(*late);
+  f.expand_all();
+  f.run_all();
+  REQUIRE(f.finished() == "2=t(x())");
+  f.plan.sweep(everything);
+  REQUIRE(f.plan.size() == 0);
+}
+
 TEST_CASE("plan: requests that are explored together compute nothing twice, whether it fails or not") {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     INFO("seed " << seed);
