@@ -47,7 +47,7 @@ void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
     run->waits->discovered.clear();
     run->waits->errors.clear();
   }
-  if (run->owner) ++run->owner->outcome.retried;
+  if (run->owner && !run->owner->over) ++run->owner->outcome.retried;
   constexpr std::uint32_t most_doublings = 20;
   const auto delay = options_.retry_delay * (1U << std::min(run->attempts - 1, most_doublings));
   ++run->attempts;

@@ -210,7 +210,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
 
 /// Ends a job that was not begun, and that nobody wants any more: nobody is told.
 void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
-  if (owner) --owner->begun;
+  if (owner && !owner->over) --owner->begun;
   end_run(job.node);
   const Error cancelled(Errc::cancelled);
   events_.take_time();
