@@ -18,7 +18,7 @@ void Engine::explain(Worker& worker) const {
       Plan::Job& job = worker.batch.jobs[number];
       explain(reader, job, id);
       const auto& extra = worker.ran[number].extra;
-      if (extra && extra->detached) extra->detached->job = job;
+      if (extra && extra->detached) extra->detached->job.reason = job.reason;  // The rest is read meanwhile.
     }
   });
   static_cast<void>(done);  // They run without an explanation.
