@@ -269,11 +269,11 @@ void Engine::call_functions(Worker& worker) {
       events_.function_finished(job, false, start, last, own, *ran.result);
     }
     if (ran.extra && ran.result) {
+      if (ran.measured) check_time(job, ran.compute_time, *ran.result);
       if (ran.extra->known && !ran.extra->share) {
         compare_with_known(job, ran.extra->known, *ran.result, ran.extra->verification);
         last = Clock::time_point();
       }
-      if (ran.measured) check_time(job, ran.compute_time, *ran.result);
     }
     if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
       cache_.put(*job.address, **ran.result, ran.compute_time);

@@ -1,5 +1,6 @@
 // Running again what is stored, to compare.
 
+#include <chrono>
 #include <string>
 
 #include "support/catch.hpp"
@@ -69,6 +70,23 @@ TEMPLATE_TEST_CASE("recompute: another value than the stored one is taken for it
   REQUIRE(values.first == Blob::copy_of("stored before"));
   REQUIRE(values.other == Blob::copy_of("ab"));
   REQUIRE(text_of(on.executor.materialize(f.inner)) == "stored before");
+}
+
+TEMPLATE_TEST_CASE("recompute: a function whose time was over is taken for one that gives another value", "",
+                   DERIVA_EVERY_EXECUTOR) {
+  RecomputeFixture f;
+  const auto slow = [](std::span<const Blob>, const Params&, Context& context) -> Result<Blob> {
+    const auto over = *context.deadline() + std::chrono::milliseconds(5);
+    while (std::chrono::steady_clock::now() <= over) continue;
+    return Error(Errc::function_failed, "it was asked to stop");
+  };
+  f.registry.add({"slow", "1"}, slow, {.blocking = GENERATE(false, true), .timeout = std::chrono::milliseconds(1)});
+  const Address address = f.recipe("slow", {});
+  f.store_other(address, "once");
+  TestType on(f);
+  REQUIRE(text_of(on.executor.materialize(address, f.forced(Recompute::target))) == "!deadline_exceeded");
+  REQUIRE(on.executor.flush().has_value());
+  REQUIRE_FALSE(f.store->ledger().verdict(address).value());
 }
 
 TEST_CASE("recompute: a function that fails where it once gave a value is only a failure") {
