@@ -26,7 +26,7 @@ green_tree() {
   put tests/unit/core/blob_test.cpp '#include <deriva/core/blob.hpp>'
   put tests/unit/dag/view_test.cpp '#include <deriva/dag/view.hpp>'
   put tests/unit/CMakeLists.txt 'unit_tests(core' '  blob_test.cpp)' 'unit_tests(dag view_test.cpp)'
-  put dev '#!/bin/sh' 'case ${1:-} in' "'') printf '  %s\\n' demo test bench lint asan tsan fuzz ;;" '*) exit 2 ;;' 'esac'
+  put dev '#!/bin/sh' 'case ${1:-} in' "'') printf '  %s\\n' demo test bench lint asan tsan fuzz soak ;;" '*) exit 2 ;;' 'esac'
   chmod +x "$scratch/tree/dev"
   cp "$clang_format" "$scratch/tree/.clang-format"
 }
@@ -110,10 +110,10 @@ red format 'src/core/blob.cpp:1'
 put tests/broken.sh '#!/bin/sh' 'echo $1'
 red shell 'tests/broken.sh'
 
-put dev '#!/bin/sh' "printf '  %s\\n' demo test lint asan tsan fuzz" '[ $# -eq 0 ]'
+put dev '#!/bin/sh' "printf '  %s\\n' demo test lint asan tsan fuzz soak" '[ $# -eq 0 ]'
 chmod +x "$scratch/tree/dev"
 red dev_verbs "does not print the verb 'bench'"
-put dev '#!/bin/sh' "printf '  %s\\n' demo test bench lint asan tsan fuzz"
+put dev '#!/bin/sh' "printf '  %s\\n' demo test bench lint asan tsan fuzz soak"
 chmod +x "$scratch/tree/dev"
 red dev_verbs 'accepts a verb that does not exist'
 
