@@ -8,14 +8,7 @@
 namespace deriva::detail {
 namespace {
 
-thread_local int functions_on_this_thread = 0;
-
-struct InFunction {
-  InFunction() noexcept { ++functions_on_this_thread; }
-  InFunction(const InFunction&) = delete;
-  InFunction& operator=(const InFunction&) = delete;
-  ~InFunction() { --functions_on_this_thread; }
-};
+thread_local bool is_in_function = false;
 
 }  // namespace
 
@@ -33,7 +26,7 @@ Error error_of(const std::exception_ptr& thrown) noexcept {
 
 Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params,
                           Context* context) {
-  const InFunction here;
+  const FunctionScope here(true);
   try {
     return function.call(inputs, params, context);
   } catch (...) {
@@ -41,7 +34,11 @@ Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs
   }
 }
 
-bool in_function() noexcept { return functions_on_this_thread > 0; }
+bool in_function() noexcept { return is_in_function; }
+
+FunctionScope::FunctionScope(bool in_function) noexcept : before_(std::exchange(is_in_function, in_function)) {}
+
+FunctionScope::~FunctionScope() { is_in_function = before_; }
 
 Error attribute(const Error& error, const Address& address, const FunctionId& function) {
   if (error.code() == Errc::function_failed) return error.with_address(address).with_function(function);

@@ -20,8 +20,21 @@ namespace deriva::detail {
 [[nodiscard]] Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params,
                                         Context* context = nullptr);
 
-/// Whether this thread is running a plain function for an executor.
+/// Whether this thread is running a function for an executor: a plain one, or a coroutine function until its next
+/// suspension.
 [[nodiscard]] bool in_function() noexcept;
+
+/// Makes `in_function()` say so on this thread, or the opposite, as long as it lives.
+class FunctionScope {
+ public:
+  explicit FunctionScope(bool in_function) noexcept;
+  FunctionScope(const FunctionScope&) = delete;
+  FunctionScope& operator=(const FunctionScope&) = delete;
+  ~FunctionScope();
+
+ private:
+  const bool before_;
+};
 
 /// Says of a function's error which function and recipe it is about, and makes its code `Errc::function_failed`,
 /// whatever it was: a function cannot say that it is not deterministic, or that it was cancelled.

@@ -50,8 +50,9 @@ class Context {
   Context& operator=(const Context&) = delete;
   ~Context();
 
-  /// The I/O executor that a coroutine function runs on: for timers, sockets and further coroutines. Of a plain
-  /// function: empty.
+  /// What a coroutine function runs on: for timers, sockets and further coroutines. It runs things as the I/O executor
+  /// does, on the same execution context, and counts them as the function's: they must not block in `materialize`. It
+  /// is no copy of the I/O executor, and may be kept for as long as that. Of a plain function: empty.
   [[nodiscard]] const boost::asio::any_io_executor& get_executor() const noexcept;
   /// Says when nobody waits for the value any more, or the function's own time is over. The function may then end
   /// early with any error.

@@ -41,8 +41,10 @@ class Executor {
   /// Gets the value of a leaf or recipe, and blocks until it is there. The calling thread takes part in the work, so
   /// plain functions make progress even if nobody runs the I/O executor.
   /// Errors: `not_found` (also for an input that nobody provided), `function_not_found`, `function_failed`,
-  /// `not_deterministic`, `cancelled` (the executor is being destroyed), `invalid_argument` (called from a function
-  /// that an executor is running; a bad option), and the store's. They carry the address they are about.
+  /// `not_deterministic`, `cancelled` (the executor is being destroyed), `invalid_argument` (called from a function,
+  /// plain or coroutine, that any executor is running, or from what that runs inline: it would wait for a place that
+  /// the function holds, and has `Context::materialize` instead; a bad option), and the store's. They carry the address
+  /// they are about.
   [[nodiscard]] Result<Blob> materialize(const Address& address, MaterializeOptions options = {}) {
     return base_.materialize(address, std::move(options));
   }

@@ -30,7 +30,7 @@ class SyncExecutor {
   SyncExecutor& operator=(const SyncExecutor&) = delete;
   ~SyncExecutor();
 
-  /// As `Executor::materialize`.
+  /// As `Executor::materialize`, also in that a function of whatever executor must not call it: `invalid_argument`.
   [[nodiscard]] Result<Blob> materialize(const Address& address, MaterializeOptions options = {});
 
   /// As `Executor::flush`. Nothing is stored between two calls: only by them, and by destruction.

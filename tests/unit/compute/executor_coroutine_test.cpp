@@ -141,7 +141,8 @@ TEST_CASE("executor: a coroutine function knows its recipe and its I/O executor"
   f.add_async("looks", [&](std::vector<Blob>, Params, Context& context) -> asio::awaitable<Blob> {
     seen = context.address();
     const auto own = co_await asio::this_coro::executor;
-    same_io = own == io.get_executor() && context.get_executor() == own && !context.stop_token().stop_requested();
+    same_io = &asio::query(own, asio::execution::context) == &io && context.get_executor() == own &&
+              !context.stop_token().stop_requested();
     co_return Blob();
   });
   Executor<FunctionRegistry> executor(io.get_executor(), *f.store, f.registry);
