@@ -9,6 +9,7 @@
 #include "executor/cancel.hpp"
 #include "executor/cutoff.hpp"
 #include "executor/fail.hpp"
+#include "executor/fair.hpp"
 #include "executor/memory.hpp"
 #include "executor/requests.hpp"
 #include "executor/shapes.hpp"
@@ -20,9 +21,9 @@ namespace {
 void run_suite(const bench::Options& options, bench::Report& report) {
   const std::vector<
       std::pair<std::string, void (*)(const bench::Options&, bench::Report&, const std::filesystem::path&)>>
-      parts{{"requests", bench::measure_requests}, {"cancel", bench::measure_cancel},
-            {"fail", bench::measure_fail},         {"memory", bench::measure_memory},
-            {"cutoff", bench::measure_cutoff},     {"shapes", bench::measure_shapes}};
+      parts{{"requests", bench::measure_requests}, {"cancel", bench::measure_cancel}, {"fail", bench::measure_fail},
+            {"fair", bench::measure_fair},         {"memory", bench::measure_memory}, {"cutoff", bench::measure_cutoff},
+            {"shapes", bench::measure_shapes}};
   const bench::Scratch scratch(options.scratch);
   const std::vector<std::string>& only = options.contenders;
   for (const auto& [name, measure] : parts) {
