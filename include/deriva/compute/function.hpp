@@ -93,7 +93,7 @@ class Function {
   /// takes one.
   [[nodiscard]] Result<Blob> call(std::span<const Blob> inputs, const Params& params,
                                   Context* context = nullptr) const {
-    return body_->call(inputs, params, context);
+    return body_->call(*body_, inputs, params, context);
   }
   /// What a coroutine function gives its caller to await.
   using Started = std::variant<boost::asio::awaitable<Result<Blob>>, boost::asio::awaitable<Blob>>;
@@ -106,36 +106,39 @@ class Function {
   }
   /// The same without a coroutine of its own around that of the function; throws what the callable throws.
   [[nodiscard]] Started start(std::vector<Blob> inputs, Params params, Context& context) const {
-    return body_->start(std::move(inputs), std::move(params), context);
+    return body_->start(*body_, std::move(inputs), std::move(params), context);
   }
 
  private:
   enum class Kind : std::uint8_t { plain, with_context, coroutine };
 
+  /// What is known of the callable without its type. `call` and `start` are called with this object.
   struct Body {
-    explicit Body(Kind of) noexcept : kind(of) {}
     Body(const Body&) = delete;
     Body& operator=(const Body&) = delete;
-    virtual ~Body() = default;
-    virtual Result<Blob> call(std::span<const Blob>, const Params&, Context*) const {
-      return Error(Errc::invalid_argument, "a coroutine function was called as a plain one");
-    }
-    virtual Started start(std::vector<Blob>, Params, Context&) const { return no_coroutine(); }  // NOLINT
+
     const Kind kind;
+    Result<Blob> (*const call)(const Body&, std::span<const Blob>, const Params&, Context*);
+    Started (*const start)(const Body&, std::vector<Blob>, Params, Context&);
+
+   protected:
+    Body(Kind of, decltype(call) plain, decltype(start) coroutine) noexcept : kind(of), call(plain), start(coroutine) {}
+    ~Body() = default;  // As what it is: whoever holds it was given a `Plain` or a `Coroutine`.
   };
 
   template <class Callable>
   struct Plain final : Body {
     static constexpr bool with_context = PlainFunctionWithContext<Callable>;
     explicit Plain(Callable callable)
-        : Body(with_context ? Kind::with_context : Kind::plain), callable_(std::move(callable)) {}
-    Result<Blob> call(std::span<const Blob> inputs, const Params& params,
-                      [[maybe_unused]] Context* context) const override {
+        : Body(with_context ? Kind::with_context : Kind::plain, &run, &no_coroutine), callable_(std::move(callable)) {}
+    static Result<Blob> run(const Body& body, std::span<const Blob> inputs, const Params& params,
+                            [[maybe_unused]] Context* context) {
+      const Callable& callable = static_cast<const Plain&>(body).callable_;
       if constexpr (with_context) {
         if (context == nullptr) return Error(Errc::invalid_argument, "the function was called without a context");
-        return callable_(inputs, params, *context);
+        return callable(inputs, params, *context);
       } else {
-        return callable_(inputs, params);
+        return callable(inputs, params);
       }
     }
     Callable callable_;
@@ -143,14 +146,20 @@ class Function {
 
   template <class Callable>
   struct Coroutine final : Body {
-    explicit Coroutine(Callable callable) : Body(Kind::coroutine), callable_(std::move(callable)) {}
-    Started start(std::vector<Blob> inputs, Params params, Context& context) const override {
-      return callable_(std::move(inputs), std::move(params), context);
+    explicit Coroutine(Callable callable)
+        : Body(Kind::coroutine, &no_plain_function, &run), callable_(std::move(callable)) {}
+    static Started run(const Body& body, std::vector<Blob> inputs, Params params, Context& context) {
+      return static_cast<const Coroutine&>(body).callable_(std::move(inputs), std::move(params), context);
     }
     Callable callable_;
   };
 
-  static boost::asio::awaitable<Result<Blob>> no_coroutine() {
+  static Result<Blob> no_plain_function(const Body&, std::span<const Blob>, const Params&, Context*) {
+    return Error(Errc::invalid_argument, "a coroutine function was called as a plain one");
+  }
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): as that of a coroutine function.
+  static Started no_coroutine(const Body&, std::vector<Blob>, Params, Context&) { return refused(); }
+  static boost::asio::awaitable<Result<Blob>> refused() {
     co_return Error(Errc::invalid_argument, "a plain function was called as a coroutine");
   }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include <deriva/compute/compute_registry.hpp>
 #include <deriva/compute/function.hpp>
@@ -26,6 +28,7 @@ struct StaticFunction {
   static_assert(!Name.view().empty(), "a function needs a name");
   static constexpr std::string_view name = Name.view();
   static constexpr std::string_view version = Version.view();
+  static constexpr auto callable = Callable;
 
   [[nodiscard]] static const Function& function() {
     static const Function instance = [] {
@@ -43,18 +46,15 @@ struct StaticFunction {
 /// Two functions of one name and version do not compile. Stateless; thread safety: any thread.
 template <class... Functions>
 class StaticRegistry {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, sizeof...(Functions)> ids{
+      std::pair{Functions::name, Functions::version}...};
+
   static constexpr bool all_distinct() {
-    const std::array<std::pair<std::string_view, std::string_view>, sizeof...(Functions)> ids{
-        std::pair{Functions::name, Functions::version}...};
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (std::find(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(i), ids[i]) !=
-          ids.begin() + static_cast<std::ptrdiff_t>(i)) {
-        return false;
-      }
+      if (index_of(ids[i].first, ids[i].second) != i) return false;
     }
     return true;
   }
-  static_assert(all_distinct(), "two functions have the same name and version");
 
  public:
   /// The function, or an empty one. Complexity: linear in the number of functions.
@@ -66,6 +66,21 @@ class StaticRegistry {
     return found;
   }
   [[nodiscard]] static constexpr std::size_t size() noexcept { return sizeof...(Functions); }
+
+  /// The place of a function in the list; `size()`: there is none. Complexity: linear in the number of functions.
+  [[nodiscard]] static constexpr std::size_t index_of(std::string_view name, std::string_view version) noexcept {
+    return static_cast<std::size_t>(std::find(ids.begin(), ids.end(), std::pair{name, version}) - ids.begin());
+  }
+  /// The callable of that name and version, found when this is compiled, to be called directly. One that is not there
+  /// does not compile.
+  template <FixedString Name, FixedString Version>
+  [[nodiscard]] static constexpr auto callable() noexcept {
+    constexpr std::size_t index = index_of(Name.view(), Version.view());
+    static_assert(index < size(), "the registry has no function of this name and version");
+    return std::tuple_element_t<index, std::tuple<Functions...>>::callable;
+  }
+
+  static_assert(all_distinct(), "two functions have the same name and version");
 };
 
 }  // namespace deriva

@@ -1,6 +1,7 @@
 #include <deriva/compute/static_registry.hpp>
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -23,6 +24,11 @@ using Functions = StaticRegistry<StaticFunction<"join", "1", join>, StaticFuncti
 static_assert(ComputeRegistry<Functions> && ComputeRegistry<StaticRegistry<>>);
 static_assert(Functions::size() == 3 && StaticRegistry<>::size() == 0);
 
+// Found while this is compiled, without a Function in between.
+static_assert(Functions::index_of("join", "1") == 0 && Functions::index_of("first", "2") == 2);
+static_assert(Functions::index_of("join", "2") == Functions::size() && StaticRegistry<>::index_of("join", "1") == 0);
+static_assert(std::is_same_v<decltype(Functions::callable<"join", "1">()), std::remove_const_t<decltype(join)>>);
+
 TEST_CASE("static registry: finds a function by name and version, and nothing else") {
   const Functions functions;
   REQUIRE(functions.find({"join", "1"}));
@@ -31,6 +37,11 @@ TEST_CASE("static registry: finds a function by name and version, and nothing el
   REQUIRE_FALSE(functions.find({"join", "2"}));
   REQUIRE_FALSE(functions.find({"joi", "1"}));
   REQUIRE_FALSE(StaticRegistry<>().find({"join", "1"}));
+}
+
+TEST_CASE("static registry: who names a function in the source calls it directly") {
+  const std::vector<Blob> inputs{Blob::copy_of("a"), Blob::copy_of("b")};
+  REQUIRE(Functions::callable<"join", "1">()(inputs, Params()) == Blob::copy_of("ab"));
 }
 
 TEST_CASE("static registry: an executor computes with it") {
