@@ -6,6 +6,7 @@
 
 #include "compute/boundary.hpp"
 #include "compute/sample.hpp"
+#include "store/store_impl.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -32,6 +33,7 @@ constexpr std::size_t sweep_at_once = 1'024;
 Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options)
     : scheduler_(std::move(scheduler)),
       store_(store),
+      flights_(StoreAccess::flights(store)),
       options_(with_defaults(options)),
       events_(options.observers),
       functions_(std::move(resolver), events_.hub()),
@@ -235,15 +237,12 @@ void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;
   std::vector<std::shared_ptr<FunctionRun>> running;
-  for (auto& [node, run] : runs_) running.push_back(std::move(run));
-  runs_.clear();  // They know the engine.
-  std::vector<RequestPtr> open;
-  for (auto& [id, request] : requests_) {
-    plan_.drop_request(id);
-    open.push_back(std::move(request));
+  std::vector<FunctionRun::Elsewhere> left;
+  for (auto& [node, run] : runs_) {
+    if (run->elsewhere) left.push_back(*run->elsewhere);
+    running.push_back(std::move(run));
   }
-  requests_.clear();
-  listeners_ = watchers_ = 0;
+  runs_.clear();  // They know the engine.
   deadlines_.clear();
   function_deadlines_.clear();
   retries_.clear();
@@ -251,16 +250,35 @@ void Engine::shutdown() {
   static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   lock.unlock();
   for (const std::shared_ptr<FunctionRun>& run : running) run->stop.request_stop();
+  leave_elsewhere(left);
   lock.lock();
-  for (const RequestPtr& request : open) conclude(lock, request, cancelled());
+  // Other executors may wait for what runs to its end.
+  cancel_all(lock, [](const Request& request) { return !request.is_elsewhere; });
   for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
   changed_.notify_all();
   ++blocked_;
   changed_.wait(lock, [this] { return active_ == 0 && inside_ == 0; });
   --blocked_;
   write_results(lock);
+  closed_ = true;
+  cancel_all(lock, [](const Request&) { return true; });
   lock.unlock();
+  flights_.dismiss(*this);
   scheduler_->join();
+}
+
+/// Ends such requests of those that are open.
+template <class Which>
+void Engine::cancel_all(Lock& lock, const Which& which) {
+  std::vector<RequestPtr> open;
+  for (const auto& [id, request] : requests_) {
+    if (which(*request)) open.push_back(request);
+  }
+  for (const RequestPtr& request : open) {
+    plan_.drop_request(request->id);
+    static_cast<void>(take_request(request->id));
+  }
+  for (const RequestPtr& request : open) conclude(lock, request, cancelled());
 }
 
 }  // namespace deriva::detail

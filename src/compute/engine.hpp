@@ -32,6 +32,7 @@
 #include "compute/result_cache.hpp"
 #include "compute/scheduler.hpp"
 #include "compute/worker.hpp"
+#include "store/flight_table.hpp"
 #include "store/store_reader.hpp"
 
 namespace deriva::detail {
@@ -41,9 +42,18 @@ namespace deriva::detail {
 /// One mutex guards the plan and the queues around it; it is never held while a function or a callback runs, or values
 /// are read or written. Work is done in steps, by whoever has a slot: drains that the scheduler runs, and threads that
 /// block in `materialize`. docs/concurrency.md has the whole picture.
-class Engine : public std::enable_shared_from_this<Engine> {
+class Engine : public std::enable_shared_from_this<Engine>, public FlightTable::Owner {
  public:
+  /// To be made by `make`.
   Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options);
+
+  /// Makes one, which other executors of the store know of.
+  template <class... Arguments>
+  [[nodiscard]] static std::shared_ptr<Engine> make(Arguments&&... arguments) {
+    auto engine = std::make_shared<Engine>(std::forward<Arguments>(arguments)...);
+    engine->flights_.enlist(engine);
+    return engine;
+  }
 
   Result<Blob> materialize(const Address& address, MaterializeOptions options);
   void start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion);
@@ -100,6 +110,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::uint64_t numbering = 0;
   };
   class Blocked;
+  class Landing;
   friend struct DetachedRun;
 
   // engine.cpp: requests
@@ -114,6 +125,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   RequestPtr request_of(RequestId id) const;
   void give_up(Lock& lock, RequestId id, const Error& why);
   RequestPtr take_request(RequestId id);
+  template <class Which>
+  void cancel_all(Lock& lock, const Which& which);
 
   // engine_dynamic.cpp: functions that are asked to stop, and those that wait
   void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
@@ -286,7 +299,22 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool come_inside(const Plan::Job& job);
   void go_outside();
 
+  // engine_sharing.cpp: what another executor of the store computes
+  void declare_flights() override;
+  void end_flight(NodeId node);
+  void share(Lock& lock, Worker& worker);
+  void find_stored_by_now(Worker& worker, std::span<const std::uint32_t> jobs);
+  bool take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run);
+  bool wait_elsewhere(Lock& lock, const std::shared_ptr<Engine>& other, const std::shared_ptr<DetachedRun>& run);
+  bool join(const Address& address, RequestId id, MaterializeOptions options, Completion<Blob>::Ptr completion);
+  void landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
+  void settle_shared(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
+                     std::optional<std::chrono::nanoseconds> compute_time);
+  void send_elsewhere(Lock& lock, NodeId node);
+  static void leave_elsewhere(std::span<const FunctionRun::Elsewhere> left);
+
   // engine_retry.cpp
+  std::shared_ptr<DetachedRun> set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   bool worth_retrying(const Plan::Job& job, const Result<Blob>& result, std::uint32_t attempts) const;
   bool retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   void retry_later(SharedVerification& shared);
@@ -309,6 +337,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   const std::unique_ptr<Scheduler> scheduler_;
   Store& store_;
+  FlightTable& flights_;
   const ExecutorOptions options_;
   EngineEvents events_;
   FunctionTable functions_;
@@ -336,6 +365,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Unwritten unwritten_;
   Unwritten being_written_;
   boost::unordered_flat_map<NodeId, Digest> digests_;  ///< Of values that were cut off and are not written.
+  /// To be run again, or to be computed by another executor.
   std::multimap<Clock::time_point, std::shared_ptr<DetachedRun>> retries_;
   ErrorMemo known_errors_;
   float value_bytes_ = 0;      ///< Running average of those that are stored.
@@ -358,6 +388,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::size_t blocked_ = 0;       ///< Threads that wait for `changed_`.
   bool exploring_ = false;        ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
   bool stopping_ = false;
+  bool closed_ = false;  ///< Nothing of what ran when it was stopped runs any more.
 };
 
 }  // namespace deriva::detail

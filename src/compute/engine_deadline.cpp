@@ -85,6 +85,7 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
     const ResolvedFunction& function = *expired.back()->job.function;
     if (!function.function.is_coroutine()) continue;
     end_progress(*expired.back());
+    end_flight(node);
     plan_.expire(node, out_of_time(plan_.address(node), function.id));
   }
   if (expired.empty()) return;

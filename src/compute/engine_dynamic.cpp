@@ -48,11 +48,14 @@ void Engine::stop_abandoned(Lock& lock) {
   while (plan_.has_abandoned()) {
     std::vector<std::shared_ptr<FunctionRun>> stopped;
     std::vector<RequestPtr> waits;
+    std::vector<FunctionRun::Elsewhere> left;
     for (const NodeId node : plan_.take_abandoned()) {
+      if (flights_.is_shared()) flights_.end(plan_.address(node), *this);
       const auto found = runs_.find(node);
       if (found == runs_.end()) continue;  // Shutting down, all are asked.
       stopped.push_back(found->second);
       end_progress(*stopped.back());
+      if (stopped.back()->elsewhere) left.push_back(*stopped.back()->elsewhere);
       if (!stopped.back()->waits) continue;
       for (const RequestId id : stopped.back()->waits->open) {
         if (plan_.drop_request(id)) waits.push_back(take_request(id));
@@ -60,6 +63,7 @@ void Engine::stop_abandoned(Lock& lock) {
     }
     lock.unlock();
     for (const std::shared_ptr<FunctionRun>& run : stopped) run->stop.request_stop();
+    leave_elsewhere(left);
     lock.lock();
     for (const RequestPtr& request : waits) conclude(lock, request, not_wanted());
   }
@@ -101,6 +105,7 @@ void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, c
     request->waiter = run;
     waits.open.push_back(id);
     enter_plan(lock, request, looked);
+    if (!run->over) send_elsewhere(lock, run->job.node);
     lock.unlock();
   }
   go_outside();

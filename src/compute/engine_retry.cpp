@@ -1,4 +1,4 @@
-// Functions that failed and are tried again.
+// Functions that failed and are tried again, and others that have to wait for their time.
 #include <algorithm>
 #include <utility>
 
@@ -12,10 +12,9 @@ bool Engine::worth_retrying(const Plan::Job& job, const Result<Blob>& result, st
          !stopping_ && plan_.wanted(job.node) && !plan_.forgotten(job.node);
 }
 
-/// The same for a function that ran in a batch. True: the job is not to be settled.
-bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
-  if (options_.transient_retries == 0 || !worth_retrying(job, *ran.result, 1)) return false;
-  const auto run = std::make_shared<DetachedRun>();
+/// A job of a batch that is to go its own way. Null: its params are damaged.
+std::shared_ptr<DetachedRun> Engine::set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
+  auto run = std::make_shared<DetachedRun>();
   run->job = job;
   run->owner = request_of(job.owner);
   if (ran.extra) {
@@ -23,10 +22,17 @@ bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran)
     run->set_known(ran.extra->known);
   }
   Params params;
-  if (!decode_params(job.params, params)) return false;
+  if (!decode_params(job.params, params)) return nullptr;
   run->set_arguments(std::span(worker.batch.inputs).subspan(job.first_input, job.input_count), std::move(params));
-  retry_later(run);
-  return true;
+  return run;
+}
+
+/// The same for a function that ran in a batch. True: the job is not to be settled.
+bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
+  if (options_.transient_retries == 0 || !worth_retrying(job, *ran.result, 1)) return false;
+  const std::shared_ptr<DetachedRun> run = set_apart(worker, job, ran);
+  if (run) retry_later(run);
+  return run != nullptr;
 }
 
 /// The same for one that several threads executed.
@@ -52,6 +58,7 @@ void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
   const auto delay = options_.retry_delay * (1U << std::min(run->attempts - 1, most_doublings));
   ++run->attempts;
   end_run(run->job.node);
+  end_flight(run->job.node);
   if (run->job.function->function.takes_context()) begin_run(run, run->job, run->owner, delay);
   const auto entry = retries_.emplace(scheduler_->now() + delay, run);
   if (entry != retries_.begin()) return;
@@ -69,7 +76,7 @@ bool Engine::retry(Lock& lock) {
   retries_.erase(retries_.begin());
   arm();  // For the next one.
   if (!plan_.wanted(run->job.node) || plan_.forgotten(run->job.node)) {
-    drop_job(run->job, nullptr);  // It was begun.
+    drop_job(run->job, run->attempts == 1 ? request_of(run->job.owner) : nullptr);  // Else it was begun.
     return true;
   }
   const Function& function = run->job.function->function;
@@ -77,11 +84,7 @@ bool Engine::retry(Lock& lock) {
   ++busy_;
   lock.unlock();
   run->started = Clock::now();
-  if (here) {
-    run_to_its_end(run);
-  } else {
-    start_detached(run);
-  }
+  if (take_flight(lock, run)) here ? run_to_its_end(run) : start_detached(run);
   lock.lock();
   --busy_;
   return true;

@@ -62,6 +62,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (!worker.unexplained.empty()) explain(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
+  if (flights_.is_shared()) share(lock, worker);
   const bool is_timed = worker.ran.size() >= timed_batch;
   const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
   call_functions(worker);
@@ -79,10 +80,10 @@ bool Engine::run(Lock& lock, Worker& worker) {
 }
 
 /// Whether a short function may be called with what others of its batch came to: nothing is to be known of its inputs
-/// before, nor does memory count.
+/// before, nobody else computes them, nor does memory count.
 bool Engine::may_take_along() const {
   const bool looks_back = options_.early_cutoff && static_cast<float>(options_.early_cutoff->count()) < short_time;
-  return !looks_back && options_.memory_bytes == 0;
+  return !looks_back && options_.memory_bytes == 0 && !flights_.is_shared();
 }
 
 /// Sets apart what is not just a call.
@@ -215,6 +216,7 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
   const Error cancelled(Errc::cancelled);
   events_.take_time();
   events_.flight_finished(job, cancelled);
+  end_flight(job.node);
   plan_.release(job);
   plan_.fail(job.node, cancelled);
 }

@@ -15,8 +15,8 @@ void Engine::announce(Lock& lock, Worker& worker) {
     const Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];
     const RequestPtr& owner = owner_of(worker, job.owner);
-    const bool cut_off = ran.extra && ran.extra->cut_off;
-    if (!owner || !owner->options.on_computed || ran.is_over || cut_off || !*ran.result) continue;
+    const bool did_not_run = ran.extra && (ran.extra->cut_off || ran.extra->is_stored);
+    if (!owner || !owner->options.on_computed || ran.is_over || did_not_run || !*ran.result) continue;
     const RequestPtr kept = owner;
     announce(lock, kept, job, **ran.result, ran.compute_time, ran.extra && ran.extra->executions > 1);
   }
@@ -36,13 +36,15 @@ void Engine::settle(Lock& lock, Worker& worker) {
       if (plan_.forgotten(job.node)) {  // Nobody is told.
         ran.result.emplace(Error(Errc::cancelled));
         extra->verification.reset();
-        extra->cut_off = false;
+        extra->cut_off = extra->is_stored = false;
       }
     }
     if (ran.measured) observe(*job.function, ran.compute_time);
     if (!*ran.result && retry_later(worker, job, ran)) continue;
     if (extra != nullptr && extra->cut_off) {
       settle_cut_off(owner_of(worker, job.owner), job, ran);
+    } else if (extra != nullptr && extra->is_stored) {
+      settle_shared(owner_of(worker, job.owner), job, *ran.result, std::nullopt);
     } else {
       settle_one(owner_of(worker, job.owner), job, *ran.result, ran.compute_time,
                  extra == nullptr ? nullptr : extra->verification.get());
@@ -60,6 +62,7 @@ void Engine::put_back(Worker& worker) {
     const Plan::Job& job = worker.batch.jobs[i];
     if (const RequestPtr& owner = owner_of(worker, job.owner)) --owner->begun;
     events_.flight_finished(job, Error(Errc::cancelled));
+    end_flight(job.node);
     plan_.put_back(job.node);
   }
 }
@@ -105,6 +108,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
   if (!result) {
     if (owner) ++owner->outcome.failed;
     known_errors_.keep(*job.address, result.error());
+    end_flight(job.node);
     return plan_.fail(job.node, result.error());
   }
   if (owner) {
@@ -117,6 +121,8 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
     const bool is_dynamic = discovered != nullptr && !discovered->empty();
     keep_result(job, *result, compute_time, !is_dynamic && to_be_indexed(job, compute_time),
                 is_dynamic ? std::move(*discovered) : std::vector<Address>());
+  } else {
+    end_flight(job.node);
   }
   plan_.complete(job.node, std::move(*result));
 }

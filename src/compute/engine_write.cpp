@@ -49,6 +49,7 @@ std::size_t Engine::results_room() const {
 void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
                          std::vector<Address> discovered) {
   plan_.pin(job.node);
+  if (flights_.is_shared()) flights_.land(*job.address, *this, compute_time);
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
   unwritten_.results.push_back(
       {*job.address, value, compute_time, now, {.by_inputs = by_inputs, .discovered = std::move(discovered)}});
@@ -146,6 +147,7 @@ void Engine::end_batch(Lock& lock, const Result<void>& put) {
   for (const NodeId node : being_written_.nodes) {
     if (!digests_.empty()) digests_.erase(node);  // From now on the store knows.
     if (put) plan_.set_written(node);
+    end_flight(node);
     plan_.unpin(node);
   }
   being_written_.results.clear();

@@ -10,8 +10,8 @@ namespace deriva::detail {
 ExecutorBase::ExecutorBase(boost::asio::any_io_executor io, Store& store, Resolver resolver,
                            const ExecutorOptions& options)
     : io_(std::move(io)),
-      engine_(std::make_shared<Engine>(make_asio_scheduler(io_, std::max<std::size_t>(options.blocking_concurrency, 1)),
-                                       store, std::move(resolver), options)) {}
+      engine_(Engine::make(make_asio_scheduler(io_, std::max<std::size_t>(options.blocking_concurrency, 1)), store,
+                           std::move(resolver), options)) {}
 
 ExecutorBase::~ExecutorBase() { engine_->shutdown(); }
 

@@ -50,6 +50,12 @@ struct FunctionRun {
     std::vector<Error> errors;        ///< Of what it asked for.
   };
 
+  /// Another executor that carries it out, and our request there.
+  struct Elsewhere {
+    std::shared_ptr<Engine> engine;
+    RequestId request;
+  };
+
   Plan::Job job{};
   std::stop_source stop{};
   std::optional<TimePoint> expires{};  ///< When its own time is over.
@@ -57,6 +63,7 @@ struct FunctionRun {
   std::unique_ptr<Waits> waits{};      ///< Once it has asked for something.
   /// If the host wants to know; set before the function is called.
   std::unique_ptr<RunProgress> progress{};
+  std::unique_ptr<Elsewhere> elsewhere{};  ///< If it does not run here.
   bool over = false;
 };
 

@@ -362,8 +362,8 @@ void Plan::renumber(std::uint64_t numbering, FunctionRef<std::optional<StoreId>(
   ids_.clear();
   for (NodeId node = 0; node < nodes_.end(); ++node) {
     Node& n = nodes_[node];
-    if (n.state == State::gone || n.state == State::dropped || n.forgotten) continue;
-    n.id = find(addresses_[node]).value_or(none);
+    if (n.state == State::gone || n.state == State::dropped) continue;
+    n.id = n.forgotten ? none : find(addresses_[node]).value_or(none);
     if (n.id != none) ids_.at(n.id) = node;
   }
 }

@@ -24,6 +24,7 @@
 #include "compute/joiners.hpp"
 #include "compute/memory_budget.hpp"
 #include "compute/plan_batch.hpp"
+#include "compute/plan_function.hpp"
 #include "compute/plan_node.hpp"
 #include "compute/plan_request.hpp"
 #include "compute/ready_queue.hpp"
@@ -234,6 +235,14 @@ class Plan {
   [[nodiscard]] bool wanted(NodeId node) const { return nodes_[node].interest > 0; }
   /// Whether a running node was abandoned and may have a successor of the same address: its value is not to be used.
   [[nodiscard]] bool forgotten(NodeId node) const { return nodes_[node].forgotten; }
+  /// Whether it has one, as far as that is known.
+  [[nodiscard]] bool has_successor(NodeId node) const noexcept;
+  /// Whether a node of this id runs, and its function does not wait; or, unless it `must_run`, has its value.
+  [[nodiscard]] bool in_flight(StoreId id, bool must_run) const noexcept;
+  /// Appends the running nodes that are neither forgotten nor wait. Complexity: linear in all nodes.
+  void append_running(std::vector<NodeId>& out) const;
+  /// Appends the requests that target the node.
+  void append_requests(NodeId node, std::vector<RequestId>& out) const;
   struct Joined {
     RequestId request;
     NodeId node;
@@ -250,6 +259,8 @@ class Plan {
  private:
   using Node = PlanNode;
   using Request = PlanRequest;
+  using Function = PlanFunction;
+  using Limit = PlanLimit;
   using State = PlanNode::State;
 
   /// Requests that have something to do, in turn.
@@ -257,18 +268,6 @@ class Plan {
   struct Turns {
     std::uint32_t first = none;
     std::uint32_t last = none;
-  };
-  struct Function {
-    const ResolvedFunction* function = nullptr;
-    float average = 0;
-    float value_bytes = 0;  ///< What is expected, if memory is limited: the largest lately.
-    std::array<std::uint32_t, 2> limits{};
-    bool is_plain = false;
-  };
-  struct Limit {
-    std::size_t places = 0;
-    std::size_t taken = 0;
-    NodeQueue waiting;
   };
 
   // plan.cpp: requests, expansion

@@ -353,4 +353,31 @@ void Plan::make_available(NodeId node) {
   release(node, n);
 }
 
+// --- What others ask
+
+bool Plan::has_successor(NodeId node) const noexcept {
+  const Node& n = nodes_[node];
+  return n.forgotten && (n.id == none || ids_.find(n.id) != none);
+}
+
+bool Plan::in_flight(StoreId id, bool must_run) const noexcept {
+  const NodeId node = ids_.find(id);
+  if (node == none) return false;
+  const Node& n = nodes_[node];
+  return (n.state == State::running && n.work.pending == 0) || (n.state == State::available && !must_run);
+}
+
+void Plan::append_running(std::vector<NodeId>& out) const {
+  for (NodeId node = 0; node < nodes_.end(); ++node) {
+    const Node& n = nodes_[node];
+    if (n.state == State::running && !n.forgotten && n.work.pending == 0) out.push_back(node);
+  }
+}
+
+void Plan::append_requests(NodeId node, std::vector<RequestId>& out) const {
+  for (std::uint32_t slot = nodes_[node].first_request; slot != none; slot = requests_[slot].next_on_target) {
+    out.push_back(requests_[slot].id);
+  }
+}
+
 }  // namespace deriva::detail

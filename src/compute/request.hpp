@@ -23,7 +23,8 @@ struct Request {
   Address target;
   MaterializeOptions options;
   Completion<Blob>::Ptr completion;
-  std::shared_ptr<FunctionRun> waiter;  ///< The function that waits for it; null: a host's.
+  std::shared_ptr<FunctionRun> waiter;  ///< The function that waits for it; null: a host's,
+  bool is_elsewhere = false;            ///< or another executor's.
   Progress progress;
   Progress told;                             ///< By the last call.
   std::shared_ptr<RequestProgress> running;  ///< What functions say, if the host wants to know.

@@ -16,8 +16,8 @@ ExecutorOptions for_one_thread(ExecutorOptions options) {
 }  // namespace
 
 SyncExecutor::SyncExecutor(Store& store, detail::Resolver resolver, const ExecutorOptions& options)
-    : engine_(std::make_shared<detail::Engine>(detail::make_inline_scheduler(), store, std::move(resolver),
-                                               for_one_thread(options))) {}
+    : engine_(
+          detail::Engine::make(detail::make_inline_scheduler(), store, std::move(resolver), for_one_thread(options))) {}
 
 SyncExecutor::~SyncExecutor() { engine_->shutdown(); }
 

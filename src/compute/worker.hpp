@@ -67,8 +67,9 @@ struct Worker {
     std::shared_ptr<FunctionRun> run{};            ///< If the function takes a context; of a detached one, the same.
     std::unique_ptr<Verification> verification{};  ///< Once it was executed several times.
     std::uint32_t executions = 1;
-    bool share = false;    ///< The executions, with other threads.
-    bool cut_off = false;  ///< It did not run: the result is another recipe's, the `known` one.
+    bool share = false;      ///< The executions, with other threads.
+    bool cut_off = false;    ///< It did not run: the result is another recipe's, the `known` one.
+    bool is_stored = false;  ///< It did not run: another executor has stored its result.
     KnownResultPtr known{};
   };
   /// What became of a job.

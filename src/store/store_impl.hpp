@@ -14,6 +14,7 @@
 
 #include "store/cutoff_table.hpp"
 #include "store/discovered_inputs.hpp"
+#include "store/flight_table.hpp"
 #include "store/function_numbers.hpp"
 
 namespace deriva {
@@ -27,6 +28,7 @@ struct Store::Impl {
   PersistentDag<> dag;
   Ledger ledger;
   std::shared_ptr<ObserverHub> observers;
+  detail::FlightTable flights{};
 
   [[nodiscard]] detail::GraphEngine& graph() const noexcept { return detail::GraphAccess::engine(dag); }
 };
@@ -38,6 +40,7 @@ class StoreAccess {
  public:
   using Impl = Store::Impl;
   static Impl& impl(const Store& store) noexcept { return *store.impl_; }
+  static FlightTable& flights(const Store& store) noexcept { return store.impl_->flights; }
   /// Null: nobody.
   static ObserverHub* observers(const Store& store) noexcept { return store.impl_->observers.get(); }
 };

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Searches all states of the models (flight.pml, wait.pml, linger.pml): check.sh WORK_DIRECTORY [mistakes]
+# Searches all states of the models (flight.pml, wait.pml, linger.pml, share.pml): check.sh WORK_DIRECTORY [mistakes]
 # With `mistakes`, every mistake that can be built into a model must be found.
 set -eu
 models=$(cd "$(dirname "$0")" && pwd)
@@ -57,6 +57,11 @@ case ${2:-} in
     sound wait cycle -DPLACES=1 -DCYCLE -DCANCELLED=1
     sound linger two_requests
     sound linger stream_of_requests -DSTREAM
+    sound share three_executors -DFAULTS
+    sound share latecomers -DLATE
+    sound share cancelled -DCANCELS -DEXECUTORS=2
+    sound share destroyed -DDESTROYS
+    sound share destroyed_at_work -DDESTROYS -DPLAIN
     ;;
   mistakes)
     optimize=-O0  # They are found soon.
@@ -81,6 +86,13 @@ case ${2:-} in
     found linger ends_before_its_inputs -DENDS_BEFORE_ITS_INPUTS
     found linger counts_inputs_as_new -DCOUNTS_AS_NEW
     found linger waits_for_later_ones -DONE_PERIOD -DSTREAM
+    found share looks_once -DNO_LOOK
+    found share keeps_its_claim -DKEEPS_CLAIM
+    found share runs_without_a_claim -DNO_TAKE_OVER -DFAULTS
+    found share takes_over_from_anybody -DTAKES_FROM_ANY -DFAULTS
+    found share waits_for_what_does_not_run -DASKS_ANYWAY
+    found share declares_nothing -DNO_DECLARATION -DLATE
+    found share leaves_its_work -DDISMISSED_AT_ONCE -DDESTROYS -DPLAIN
     ;;
   *) fail "what is '$2'?" ;;
 esac

@@ -25,6 +25,7 @@ namespace deriva {
 /// A value is looked for in memory, then in the store, then computed after its inputs. An error ends the requests that
 /// depend on it and is not remembered, as a rule. Results are stored in batches, a bounded number behind what is
 /// computed: `flush` and `MaterializeOptions::durable` wait for them, and destruction stores the rest.
+/// What another executor of the same `Store` is computing is waited for, too, and not computed again.
 ///
 /// Thread safety: all members, from any thread, except construction and destruction.
 /// Lifetime: the store, the registry and the context behind the I/O executor outlive the executor. Destroying it

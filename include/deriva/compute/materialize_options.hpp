@@ -47,7 +47,9 @@ inline constexpr std::size_t priorities = 3;
 
 /// How far a request has come. Counts what this request started; what it shares with earlier requests is theirs.
 struct Progress {
-  std::uint64_t planned = 0;   ///< Recipes found that have to be computed; grows while the graph is being explored.
+  /// Recipes found that have to be computed; grows while the graph is being explored, and loses what another executor
+  /// turns out to have computed.
+  std::uint64_t planned = 0;
   std::uint64_t computed = 0;  ///< Of these: done.
   std::uint64_t cut_off = 0;   ///< Of these: done without running (`ExecutorOptions::early_cutoff`).
   std::uint64_t reused = 0;    ///< Values that were stored already, leaves included, and so bounded the exploration.
@@ -69,7 +71,7 @@ struct Outcome {
   std::uint64_t computed = 0;  ///< Functions run.
   std::uint64_t cut_off = 0;   ///< Recipes that took the result of another one with equal inputs, and did not run.
   std::uint64_t reused = 0;    ///< Values that were there already, leaves included; 1 for a request that was a hit.
-  std::uint64_t joined = 0;    ///< Flights of other requests that this one waited for.
+  std::uint64_t joined = 0;    ///< Flights of other requests, or of another executor, that this one waited for.
   std::uint64_t verified = 0;  ///< Of the computed: compared with another execution, and equal.
   std::uint64_t failed = 0;    ///< Functions that failed, or were given up while they ran or before they began.
   std::uint64_t retried = 0;   ///< Failures that were tried again (`ExecutorOptions::transient_retries`).

@@ -46,7 +46,7 @@ struct FailFixture : ComputeFixture {
     options.concurrency = 1;
     auto made = std::make_unique<SeededScheduler>(random);
     scheduler = made.get();
-    engine = std::make_shared<detail::Engine>(
+    engine = detail::Engine::make(
         std::move(made), *store, [this](const FunctionId& id) { return registry.find(id); }, options);
   }
   FailFixture(const FailFixture&) = delete;

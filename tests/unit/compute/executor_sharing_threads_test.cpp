@@ -1,0 +1,116 @@
+// Several executors on one store, each on threads of its own.
+
+#include <atomic>
+#include <barrier>
+#include <cstddef>
+#include <cstdint>
+#include <latch>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include "support/catch.hpp"
+#include "unit/compute/compute_fixture.hpp"
+
+namespace deriva::test {
+namespace {
+
+namespace asio = boost::asio;
+
+TEST_CASE("sharing: an executor that is destroyed answers for what runs to its end") {
+  ComputeFixture f;
+  std::latch inside(1);
+  std::latch may_end(1);
+  f.add("held", [&](std::span<const Blob>, const Params&) {
+    inside.count_down();
+    may_end.wait();
+    return Blob::copy_of("h");
+  });
+  const Address target = f.recipe("held", {});
+  auto one = std::make_unique<OnPool<2>>(f);
+  OnPool<1> other(f);
+  auto first = one->executor.async_materialize(target, {}, asio::use_future);
+  inside.wait();
+  auto second = other.executor.async_materialize(target, {}, asio::use_future);
+  std::thread destroys([&] { one.reset(); });
+  REQUIRE(text_of(first.get()) == "!cancelled");
+  may_end.count_down();
+  destroys.join();
+  REQUIRE(text_of(second.get()) == "h");
+  REQUIRE(f.runs("held") == 1);
+}
+
+TEST_CASE("sharing: executors that race for one graph run each of its functions once between them") {
+  ComputeFixture f;
+  constexpr std::int64_t width = 200;
+  std::vector<Address> layer;
+  for (std::int64_t i = 0; i < width; ++i) layer.push_back(f.numbered("concat", i, {f.leaf("x")}));
+  for (std::int64_t depth = 1; depth < 5; ++depth) {
+    std::vector<Recipe> recipes;
+    for (std::int64_t i = 0; i < width; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      recipes.push_back({{"id", "1"}, {layer[at], layer[(at * 7 + 1) % width]}, {{"number", depth * width + i}}});
+    }
+    layer = f.store->put_recipes(recipes).value();
+  }
+  const Address target = f.recipe("concat", layer);
+  f.add_async("wrapped",
+              [](std::vector<Blob> inputs, Params, Context&) -> asio::awaitable<Blob> { co_return inputs.at(0); });
+  const Address root = f.recipe("wrapped", {target});
+  ExecutorOptions options;
+  options.flush_results = GENERATE(1U, 100U);
+  OnPool<2> one(f, options);
+  OnPool<1> two(f, options);
+  OnThisThread three(f, options);
+  std::barrier together(4);
+  std::atomic<int> wrong{0};
+  const auto ask = [&](auto& on) {
+    together.arrive_and_wait();
+    wrong += text_of(on.executor.materialize(root)) == std::string(width, 'x') ? 0 : 1;
+  };
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] { ask(one); });
+  threads.emplace_back([&] { ask(two); });
+  threads.emplace_back([&] { ask(two); });
+  threads.emplace_back([&] { ask(three); });
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE(wrong == 0);
+  REQUIRE(f.runs("concat") == width + 1);
+  REQUIRE(f.runs("id") == width * 4);
+  REQUIRE(f.runs("wrapped") == 1);
+}
+
+TEST_CASE("sharing: executors come and go while others compute, and every request gets its value") {
+  ComputeFixture f;
+  const Address leaf = f.leaf("v");
+  std::vector<Recipe> recipes;
+  for (std::int64_t i = 0; i < 400; ++i) recipes.push_back({{"concat", "1"}, {leaf}, {{"number", i}}});
+  const std::vector<Address> targets = f.store->put_recipes(recipes).value();
+  const Address root = f.recipe("concat", targets);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 3; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (std::size_t i = 0; i < targets.size(); ++i) {
+        if (thread == 0) {
+          OnThisThread on(f);
+          wrong += text_of(on.executor.materialize(targets[i])) == "v" ? 0 : 1;
+        } else {
+          OnPool<1> on(f);
+          auto left = on.executor.async_materialize(root, {}, asio::use_future);
+          wrong += text_of(on.executor.materialize(targets[targets.size() - 1 - i])) == "v" ? 0 : 1;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE(wrong == 0);
+}
+
+}  // namespace
+}  // namespace deriva::test
