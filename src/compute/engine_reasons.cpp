@@ -18,7 +18,9 @@ void Engine::explain(Worker& worker) const {
       Plan::Job& job = worker.batch.jobs[number];
       explain(reader, job, id);
       const auto& extra = worker.ran[number].extra;
-      if (extra && extra->detached) extra->detached->job.reason = job.reason;  // The rest is read meanwhile.
+      if (!extra || !extra->detached) continue;
+      extra->detached->job.reason = job.reason;  // The rest of the job is read meanwhile.
+      extra->detached->job.flight.why = job.flight.why;
     }
   });
   static_cast<void>(done);  // They run without an explanation.

@@ -118,7 +118,7 @@ bool Engine::take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run) {
       if (value) {
         lock.lock();
         end_run(job.node);
-        settle_shared(run->owner, job, value, std::nullopt);
+        settle_shared(run->owner && !run->owner->over ? run->owner : nullptr, job, value, std::nullopt);
         deliver(lock);
         lock.unlock();
         return false;

@@ -138,8 +138,9 @@ class Plan {
   /// more urgent ones first (mostly), and of each the nodes with the longest way to go, first come, first served.
   ///
   /// A batch takes along what waits for nothing but jobs of the batch, if its function is plain and takes less than
-  /// `along` nanoseconds: a chain runs as one batch. Such a job is behind those, must be answered after them, and if
-  /// one of them fails, before it, by `put_back`. Requires: `along` is 0 if memory is limited.
+  /// `along` nanoseconds (than the batch, if several requests wait): a chain runs as one batch. Such a job is behind
+  /// those, must be answered after them, and if one of them fails, before it, by `put_back`. Requires: `along` is 0 if
+  /// memory is limited.
   ///
   /// Returns how long they will take, as far as it is known.
   float take_ready(std::size_t most, float nanoseconds, Batch& batch, float along = 0);

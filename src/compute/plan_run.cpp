@@ -165,7 +165,10 @@ struct Plan::Taking {
 float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float along) {
   constexpr std::size_t most_unwanted = 4'096;
   batch.numbering = numbering_;
-  Taking taking{batch, most, nanoseconds, along, batch.jobs.size(), several_wait()};
+  const bool in_turn = several_wait();
+  // What has one ready node at a time would wait for a batch of the others' for each of them (executor.fair.small).
+  if (in_turn && along > 0) along = std::max(along, nanoseconds);
+  Taking taking{batch, most, nanoseconds, along, batch.jobs.size(), in_turn};
   const auto has_room = [&] { return taking.has_room() && !memory_.is_full; };
   for (const NodeId node : fresh_) {
     if (has_room() && (ready_ == 0 || !others_wait(node))) {
@@ -279,7 +282,7 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
       batch.missing.push_back(
           {input, first + i, number, below.forgotten ? none : below.id, &addresses_[input], below.interest > 1});
       batch.inputs.emplace_back();
-    } else if (below.interest > 1 || explores) {
+    } else if (below.interest > 1 || explores || work.pending > 0) {  // It may go back.
       batch.inputs.push_back(below.value);
     } else {  // Nobody else will ask for it: whoever comes later starts afresh.
       if (memory_.is_limited()) moved += MemoryBudget::bytes_of(below.value.size());

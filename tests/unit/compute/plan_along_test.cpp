@@ -105,6 +105,20 @@ TEST_CASE("plan: a chain of short functions gets one node of each batch of a lar
   REQUIRE(f.finished() == "1=d(c(b(a())))");
 }
 
+TEST_CASE("plan: a request with one ready node at a time waits for a batch of another one's for each of them") {
+  AlongFixture f;
+  f.plan.observe(0, 1'000'000);  // Now they take more than what is taken along while nobody else waits.
+  f.chain();
+  const std::vector<PlanJob> alone = f.take(100, 10'000'000);
+  REQUIRE(AlongFixture::names_of(alone) == "a");
+  f.complete_all(alone);
+  for (const char* const name : {"p", "q", "r"}) f.recipe(name, {});
+  f.recipe("z", {"p", "q", "r"});
+  f.request(2, "z");
+  f.expand_all();
+  REQUIRE(AlongFixture::names_of(f.take(100, 10'000'000)).find("bcd") != std::string::npos);
+}
+
 TEST_CASE("plan: no more is taken along than the batch has room and time for") {
   AlongFixture f;
   f.chain();
@@ -179,6 +193,22 @@ TEST_CASE("plan: what went back is taken along again although one of its inputs 
   for (std::size_t i = 2; i < 5; ++i) f.plan.put_back(jobs[i].node);
   f.complete(jobs[0]);  // The other one is retried later.
   REQUIRE(AlongFixture::names_of(f.take()) == "b");
+}
+
+TEST_CASE("plan: what went back has lost a value that only it wanted") {
+  AlongFixture f;
+  f.recipe("x", {});
+  f.recipe("a", {});
+  f.recipe("d", {"x", "a"});
+  f.request(1, "d");
+  f.expand_all();
+  f.complete_all(f.take(1));
+  const std::vector<PlanJob> jobs = f.take();
+  REQUIRE(AlongFixture::names_of(jobs) == "ad");
+  f.plan.put_back(jobs[1].node);
+  f.complete(jobs[0]);  // It was retried.
+  f.complete_all(f.take());
+  REQUIRE(f.finished() == "1=d(x()a())");
 }
 
 TEST_CASE("plan: what was given up while it was taken along is freed, whether it ran, went back or never began") {
