@@ -42,7 +42,7 @@ namespace deriva::detail {
 /// One mutex guards the plan and the queues around it; it is never held while a function or a callback runs, or values
 /// are read or written. Work is done in steps, by whoever has a slot: drains that the scheduler runs, and threads that
 /// block in `materialize`. docs/concurrency.md has the whole picture.
-class Engine : public std::enable_shared_from_this<Engine>, public FlightTable::Owner {
+class Engine final : public std::enable_shared_from_this<Engine>, public FlightTable::Owner {
  public:
   /// To be made by `make`.
   Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options);

@@ -12,11 +12,10 @@ bool Engine::worth_retrying(const Plan::Job& job, const Result<Blob>& result, st
          !stopping_ && plan_.wanted(job.node) && !plan_.forgotten(job.node);
 }
 
-/// A job of a batch that is to go its own way. Null: its params are damaged.
+/// A job of a batch that is to go its own way, without its owner. Null: its params are damaged.
 std::shared_ptr<DetachedRun> Engine::set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
   auto run = std::make_shared<DetachedRun>();
   run->job = job;
-  run->owner = request_of(job.owner);
   if (ran.extra) {
     run->executions = ran.extra->executions;
     run->set_known(ran.extra->known);
@@ -31,8 +30,10 @@ std::shared_ptr<DetachedRun> Engine::set_apart(Worker& worker, const Plan::Job& 
 bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
   if (options_.transient_retries == 0 || !worth_retrying(job, *ran.result, 1)) return false;
   const std::shared_ptr<DetachedRun> run = set_apart(worker, job, ran);
-  if (run) retry_later(run);
-  return run != nullptr;
+  if (!run) return false;
+  run->owner = request_of(job.owner);
+  retry_later(run);
+  return true;
 }
 
 /// The same for one that several threads executed.

@@ -21,9 +21,7 @@ void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<c
 /// lock.
 void Engine::compare_with_known(const Plan::Job& job, const KnownResultPtr& known, Result<Blob>& result,
                                 std::unique_ptr<Verification>& verification) const {
-  if (!known || (!result && result.error().code() == Errc::not_deterministic)) return;
-  if (!result && result.error().code() == Errc::deadline_exceeded) return;
-  if (!result && result.error().error_class() == ErrorClass::transient) return;
+  if (!known || is_inconclusive(result) || (!result && result.error().code() == Errc::not_deterministic)) return;
   Result<Comparison> comparison = compare_with_stored(store_, known->recipe, known->record, result, verify_seed_);
   if (!comparison) {
     result = comparison.error();

@@ -9,13 +9,13 @@
 namespace deriva::detail {
 
 void Verification::add(Result<Blob> execution) {
-  const bool passes = !execution && execution.error().error_class() == ErrorClass::transient;
-  if (passes && !error_) error_ = execution.error();  // It says nothing about the function.
+  const bool passes = is_inconclusive(execution);
+  if (passes && !error_) error_ = execution.error();
   if (!first_) {
     first_ = std::move(execution);
     return;
   }
-  if (passes || (!*first_ && first_->error().error_class() == ErrorClass::transient)) return;
+  if (passes || is_inconclusive(*first_)) return;
   if (!*first_ && !execution) {
     if (error_) return;
     const Error& first = first_->error();

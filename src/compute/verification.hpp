@@ -19,6 +19,15 @@
 
 namespace deriva::detail {
 
+/// Whether an execution came to nothing that a function can be judged by: it may go otherwise another time, ran out of
+/// time, or was given up.
+[[nodiscard]] inline bool is_inconclusive(const Result<Blob>& execution) noexcept {
+  if (execution) return false;
+  const Errc code = execution.error().code();
+  return execution.error().error_class() == ErrorClass::transient || code == Errc::deadline_exceeded ||
+         code == Errc::cancelled;
+}
+
 /// What several executions of one recipe with the same inputs come to. Each is compared with the first.
 class Verification {
  public:
@@ -29,8 +38,8 @@ class Verification {
   void add(Result<Blob> execution);
 
   /// The value of the first execution; `Errc::not_deterministic` if another one differs from it in its bytes or in
-  /// whether it failed; if all failed: the first error, with the message of the second. An `ErrorClass::transient`
-  /// failure is compared with nothing, and told unless others differ. Requires: an execution.
+  /// whether it failed; if all failed: the first error, with the message of the second. What is inconclusive is
+  /// compared with nothing, and told unless others differ. Requires: an execution.
   [[nodiscard]] Result<Blob> result() const { return error_ ? Result<Blob>(*error_) : *first_; }
   /// For the ledger.
   [[nodiscard]] std::vector<Comparison>& comparisons() noexcept { return comparisons_; }

@@ -19,13 +19,13 @@ Blob plain(std::span<const Blob> inputs, const Params&) { return inputs[0]; }
 Result<Blob> plain_result(std::span<const Blob>, const Params&) { return Error(Errc::io_error); }
 asio::awaitable<Blob> coroutine(std::vector<Blob> inputs, Params, Context&) { co_return inputs[0]; }
 asio::awaitable<Result<Blob>> coroutine_result(std::vector<Blob>, Params, Context&) { co_return Error(Errc::io_error); }
-int other(std::span<const Blob>, const Params&) { return 1; }
-asio::awaitable<int> other_coroutine(std::vector<Blob>, Params, Context&) { co_return 1; }
+using Other = int (*)(std::span<const Blob>, const Params&);
+using OtherCoroutine = asio::awaitable<int> (*)(std::vector<Blob>, Params, Context&);
 
 static_assert(PlainFunction<decltype(&plain)> && PlainFunction<decltype(&plain_result)>);
 static_assert(CoroutineFunction<decltype(&coroutine)> && CoroutineFunction<decltype(&coroutine_result)>);
 static_assert(!PlainFunction<decltype(&coroutine)> && !CoroutineFunction<decltype(&plain)>);
-static_assert(!PlainFunction<decltype(&other)> && !CoroutineFunction<decltype(&other_coroutine)>);
+static_assert(!PlainFunction<Other> && !CoroutineFunction<OtherCoroutine>);
 static_assert(!PlainFunction<int> && !CoroutineFunction<int>);
 
 Result<Blob> run(const Function& function, std::vector<Blob> inputs) {

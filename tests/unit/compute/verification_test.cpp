@@ -91,6 +91,16 @@ TEST_CASE("verification: a failure that may pass is taken for a violation, or fo
   }
 }
 
+TEST_CASE("verification: running out of time, or being given up, is taken for a violation") {
+  const Errc code = GENERATE(Errc::deadline_exceeded, Errc::cancelled);
+  const Result<Blob> ended = Error(code, "not to its end");
+  for (const bool first : {true, false}) {
+    Verification verification = first ? of({ended, value("a")}) : of({value("a"), ended});
+    REQUIRE(verification.result().error().code() == code);
+    REQUIRE(verification.comparisons().empty());
+  }
+}
+
 TEST_CASE("verification: a late difference counts, and the first one is told") {
   Verification verification = of({value("a"), value("a"), value("b"), value("c")});
   REQUIRE_THAT(verification.result().error().message(), contains(Digest::of(as_bytes("b")).to_string()));
