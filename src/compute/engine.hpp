@@ -306,6 +306,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void find_stored_by_now(Worker& worker, std::span<const std::uint32_t> jobs);
   bool take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run);
   bool wait_elsewhere(Lock& lock, const std::shared_ptr<Engine>& other, const std::shared_ptr<DetachedRun>& run);
+  void come_back(DetachedRun& run);
   bool join(const Address& address, RequestId id, MaterializeOptions options, Completion<Blob>::Ptr completion);
   void landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   void settle_shared(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,

@@ -163,10 +163,16 @@ bool Engine::wait_elsewhere(Lock& lock, const std::shared_ptr<Engine>& other, co
     return true;
   }
   lock.lock();
-  run->elsewhere = nullptr;
-  end_run(run->job.node);
+  come_back(*run);
   lock.unlock();
   return false;
+}
+
+/// It is no longer another executor's. If its function cannot be asked to stop, who comes later waits for it.
+void Engine::come_back(DetachedRun& run) {
+  run.elsewhere = nullptr;
+  end_run(run.job.node);
+  plan_.set_stoppable(run.job.node, false);
 }
 
 /// Starts a request for what is being computed here, and waits for nothing else. False: it is not.
@@ -193,8 +199,7 @@ void Engine::landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result
   const std::chrono::nanoseconds waited = Clock::now() - run->started;
   const std::chrono::nanoseconds compute_time = flights_.compute_time(*job.address).value_or(waited);
   Lock lock(mutex_);
-  run->elsewhere = nullptr;
-  end_run(job.node);
+  come_back(*run);
   events_.take_time();
   if (plan_.forgotten(job.node)) {
     result = Error(Errc::cancelled, "nobody waited for the value any more");

@@ -160,7 +160,7 @@ class Plan {
 
   /// A running node that can be asked to stop: once nobody is interested in it, it is forgotten at once, so that the
   /// next request starts afresh, and listed by `take_abandoned`.
-  void set_stoppable(NodeId node) { nodes_[node].stoppable = true; }
+  void set_stoppable(NodeId node, bool stoppable = true) { nodes_[node].stoppable = stoppable; }
   [[nodiscard]] bool has_abandoned() const noexcept { return !abandoned_.empty(); }
   std::vector<NodeId> take_abandoned() { return std::exchange(abandoned_, {}); }
 

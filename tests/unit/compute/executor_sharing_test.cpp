@@ -47,6 +47,14 @@ struct SharingFixture : ComputeFixture {
                                  request.seen = text_of(value);
                                }));
   }
+  /// The second one asks when the first one has begun.
+  void start_both(const Address& target, const MaterializeOptions& options = {},
+                  const MaterializeOptions& others = {}) {
+    start(*one, first, target, options);
+    poll();
+    start(*other, second, target, others);
+    poll();
+  }
   void poll() {
     io.restart();
     io.poll();
@@ -63,61 +71,51 @@ struct SharingFixture : ComputeFixture {
   asio::steady_timer gate{io, asio::steady_timer::time_point::max()};
   std::vector<std::stop_token> stops;
   bool fails = false;
+  Request first;
+  Request second;
   std::unique_ptr<Executor<FunctionRegistry>> one = executor();
   std::unique_ptr<Executor<FunctionRegistry>> other = executor();
 };
 
 TEST_CASE("sharing: what one executor computes, another one waits for, and counts as joined") {
   SharingFixture f;
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   const Address target = f.recipe("concat", {f.recipe("gated", {})});
-  f.start(*f.one, first, target);
-  f.poll();
-  f.start(*f.other, second, target);
-  f.poll();
-  REQUIRE(second.seen.empty());
+  f.start_both(target);
+  REQUIRE(f.second.seen.empty());
   f.open_gate();
-  REQUIRE(first.seen == "g");
-  REQUIRE(second.seen == "g");
+  REQUIRE(f.first.seen == "g");
+  REQUIRE(f.second.seen == "g");
   REQUIRE(f.runs("gated") == 1);
   REQUIRE(f.runs("concat") == 1);
-  REQUIRE(first.outcome.computed + second.outcome.computed == 2);
-  REQUIRE(second.outcome.joined >= 1);
-  REQUIRE(second.outcome.running + second.outcome.never_started + second.outcome.failed == 0);
+  REQUIRE(f.first.outcome.computed + f.second.outcome.computed == 2);
+  REQUIRE(f.second.outcome.joined >= 1);
+  REQUIRE(f.second.outcome.running + f.second.outcome.never_started + f.second.outcome.failed == 0);
 }
 
 TEST_CASE("sharing: an executor that is made while another one computes does not begin the same") {
   SharingFixture f;
   f.other.reset();
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   const Address target = f.recipe("gated", {});
-  f.start(*f.one, first, target);
+  f.start(*f.one, f.first, target);
   f.poll();
   f.other = f.executor();
-  f.start(*f.other, second, target);
+  f.start(*f.other, f.second, target);
   f.poll();
   f.open_gate();
-  REQUIRE(first.seen == "g");
-  REQUIRE(second.seen == "g");
+  REQUIRE(f.first.seen == "g");
+  REQUIRE(f.second.seen == "g");
   REQUIRE(f.runs("gated") == 1);
 }
 
 TEST_CASE("sharing: an error goes to those who wait in another executor, and is not remembered") {
   SharingFixture f;
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   SharingFixture::Request third;
   const Address target = f.recipe("concat", {f.recipe("gated", {})});
   f.fails = true;
-  f.start(*f.one, first, target);
-  f.poll();
-  f.start(*f.other, second, target);
-  f.poll();
+  f.start_both(target);
   f.open_gate();
-  REQUIRE(first.seen == "!function_failed");
-  REQUIRE(second.seen == "!function_failed");
+  REQUIRE(f.first.seen == "!function_failed");
+  REQUIRE(f.second.seen == "!function_failed");
   REQUIRE(f.runs("gated") == 1);
   f.fails = false;
   f.start(*f.other, third, target);
@@ -129,63 +127,48 @@ TEST_CASE("sharing: an error goes to those who wait in another executor, and is 
 
 TEST_CASE("sharing: a function goes on as long as anybody waits for it in any executor, and no longer") {
   SharingFixture f;
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   SharingFixture::Request third;
   const Address target = f.recipe("gated", {});
-  f.start(*f.one, first, target);
+  f.start_both(target);
+  f.first.signal.emit(asio::cancellation_type::terminal);
   f.poll();
-  f.start(*f.other, second, target);
-  f.poll();
-  first.signal.emit(asio::cancellation_type::terminal);
-  f.poll();
-  REQUIRE(first.seen == "!cancelled");
+  REQUIRE(f.first.seen == "!cancelled");
   REQUIRE_FALSE(f.stops.at(0).stop_requested());
-  second.signal.emit(asio::cancellation_type::terminal);
+  f.second.signal.emit(asio::cancellation_type::terminal);
   REQUIRE(f.stops.at(0).stop_requested());
   f.start(*f.other, third, target);  // Before the first run has ended.
   f.poll();
   REQUIRE(f.runs("gated") == 2);
   f.open_gate();
-  REQUIRE(second.seen == "!cancelled");
+  REQUIRE(f.second.seen == "!cancelled");
   REQUIRE(third.seen == "g");
 }
 
 TEST_CASE("sharing: when the executor that computes is destroyed, the one that waits computes") {
   SharingFixture f;
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   const Address target = f.recipe("concat", {f.recipe("gated", {})});
-  f.start(*f.one, first, target);
-  f.poll();
-  f.start(*f.other, second, target);
-  f.poll();
+  f.start_both(target);
   REQUIRE(f.runs("gated") == 1);
   f.one.reset();
   f.poll();
-  REQUIRE(first.seen == "!cancelled");
+  REQUIRE(f.first.seen == "!cancelled");
   REQUIRE(f.stops.at(0).stop_requested());
   REQUIRE(f.runs("gated") == 2);
   f.open_gate();
-  REQUIRE(second.seen == "g");
-  REQUIRE(second.outcome.computed == 2);
-  REQUIRE(second.outcome.joined == 0);
+  REQUIRE(f.second.seen == "g");
+  REQUIRE(f.second.outcome.computed == 2);
+  REQUIRE(f.second.outcome.joined == 0);
 }
 
 TEST_CASE("sharing: an executor that waits may be destroyed, and the one that computes goes on") {
   SharingFixture f;
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   const Address target = f.recipe("gated", {});
-  f.start(*f.one, first, target);
-  f.poll();
-  f.start(*f.other, second, target);
-  f.poll();
+  f.start_both(target);
   f.other.reset();
   REQUIRE_FALSE(f.stops.at(0).stop_requested());
   f.open_gate();
-  REQUIRE(first.seen == "g");
-  REQUIRE(second.seen == "!cancelled");
+  REQUIRE(f.first.seen == "g");
+  REQUIRE(f.second.seen == "!cancelled");
   REQUIRE(f.runs("gated") == 1);
 }
 
@@ -194,16 +177,11 @@ TEST_CASE("sharing: a value that the computing executor does not store is stored
   ExecutorOptions forgets;
   forgets.store_results = false;
   f.one = f.executor(forgets);
-  SharingFixture::Request first;
-  SharingFixture::Request second;
   const Address target = f.recipe("gated", {});
-  f.start(*f.one, first, target);
-  f.poll();
-  f.start(*f.other, second, target, durable());
-  f.poll();
+  f.start_both(target, {}, durable());
   f.open_gate();
-  REQUIRE(first.seen == "g");
-  REQUIRE(second.seen == "g");
+  REQUIRE(f.first.seen == "g");
+  REQUIRE(f.second.seen == "g");
   REQUIRE(f.store->value(target).value());
   REQUIRE(f.runs("gated") == 1);
 }
@@ -218,15 +196,10 @@ TEST_CASE("sharing: what runs again although it is stored is joined while it run
   f.poll();
   f.open_gate();
   REQUIRE(f.runs("gated") == 1);
-  SharingFixture::Request first;
-  SharingFixture::Request second;
-  f.start(*f.one, first, target, again);
-  f.poll();
-  f.start(*f.other, second, target, again);
-  f.poll();
+  f.start_both(target, again, again);
   REQUIRE(f.runs("gated") == 2);
   f.open_gate();
-  REQUIRE(second.outcome.joined == 1);
+  REQUIRE(f.second.outcome.joined == 1);
   SharingFixture::Request third;
   f.start(*f.other, third, target, again);
   f.poll();
