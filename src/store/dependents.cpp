@@ -12,7 +12,7 @@ Result<std::vector<Address>> direct_dependents(const Store& store, const Persist
                                                const Address& address) {
   Result<std::vector<Address>> found = graph.direct_dependents(address);
   if (!found) return found;
-  const Result<std::vector<Address>> askers = store.discovered_dependents(address);
+  Result<std::vector<Address>> askers = store.discovered_dependents(address);
   if (!askers) return askers;
   found->insert(found->end(), askers->begin(), askers->end());
   return found;

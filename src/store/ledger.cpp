@@ -231,9 +231,9 @@ Result<void> Ledger::keep_values(WriteTransaction& transaction, const Comparison
 }
 
 Result<bool> Ledger::clear(WriteTransaction& transaction, const Address& address) {
-  const Result<bool> known = table_.erase(transaction, Key(Kind::entry, address));
+  Result<bool> known = table_.erase(transaction, Key(Kind::entry, address));
   if (!known || !*known) return known;
-  const Result<bool> diverged = table_.erase(transaction, Key(Kind::diverged, address));
+  Result<bool> diverged = table_.erase(transaction, Key(Kind::diverged, address));
   if (!diverged || !*diverged) return diverged ? Result<bool>(true) : diverged;
   const Result<std::uint64_t> kept = drop_values(transaction, address);
   if (!kept) return kept.error();

@@ -118,7 +118,7 @@ Result<std::optional<Digest>> StoreReader::digest(Id id) {
 }
 
 Result<bool> StoreReader::has_cutoffs() {
-  const Result<bool> empty = StoreAccess::impl(store_).cutoffs.empty(transaction_);
+  Result<bool> empty = StoreAccess::impl(store_).cutoffs.empty(transaction_);
   if (!empty) return empty;
   return !*empty;
 }
