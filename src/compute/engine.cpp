@@ -237,23 +237,15 @@ void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;
   std::vector<std::shared_ptr<FunctionRun>> running;
-  std::vector<FunctionRun::Elsewhere> left;
-  for (auto& [node, run] : runs_) {
-    if (run->elsewhere) left.push_back(*run->elsewhere);
-    running.push_back(std::move(run));
-  }
+  for (auto& [node, run] : runs_) running.push_back(std::move(run));
   runs_.clear();  // They know the engine.
   deadlines_.clear();
   function_deadlines_.clear();
   retries_.clear();
   scheduler_->disarm();
   static_cast<void>(plan_.take_abandoned());  // They are among `running`.
-  lock.unlock();
-  for (const std::shared_ptr<FunctionRun>& run : running) run->stop.request_stop();
-  leave_elsewhere(left);
-  lock.lock();
-  // Other executors may wait for what runs to its end.
-  cancel_all(lock, [](const Request& request) { return !request.is_elsewhere; });
+  ask_to_stop(lock, running);
+  cancel_all(lock, false);  // Other executors may wait for what runs to its end.
   for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
   changed_.notify_all();
   ++blocked_;
@@ -261,18 +253,17 @@ void Engine::shutdown() {
   --blocked_;
   write_results(lock);
   closed_ = true;
-  cancel_all(lock, [](const Request&) { return true; });
+  cancel_all(lock, true);
   lock.unlock();
   flights_.dismiss(*this);
   scheduler_->join();
 }
 
-/// Ends such requests of those that are open.
-template <class Which>
-void Engine::cancel_all(Lock& lock, const Which& which) {
+/// Ends the requests that are open; those of other executors only if they are meant, too.
+void Engine::cancel_all(Lock& lock, bool from_elsewhere) {
   std::vector<RequestPtr> open;
   for (const auto& [id, request] : requests_) {
-    if (which(*request)) open.push_back(request);
+    if (from_elsewhere || !request->is_elsewhere) open.push_back(request);
   }
   for (const RequestPtr& request : open) {
     plan_.drop_request(request->id);

@@ -125,13 +125,13 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   RequestPtr request_of(RequestId id) const;
   void give_up(Lock& lock, RequestId id, const Error& why);
   RequestPtr take_request(RequestId id);
-  template <class Which>
-  void cancel_all(Lock& lock, const Which& which);
+  void cancel_all(Lock& lock, bool from_elsewhere);
 
   // engine_dynamic.cpp: functions that are asked to stop, and those that wait
   void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
                  std::chrono::nanoseconds delay = {});
   void end_run(NodeId node);
+  static void ask_to_stop(Lock& lock, std::span<const std::shared_ptr<FunctionRun>> runs);
   void stop_abandoned(Lock& lock);
   void start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, const Address& address,
                   Completion<Blob>::Ptr completion);
@@ -221,6 +221,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void drop_job(const Plan::Job& job, const RequestPtr& owner);
+  void drop_job(const DetachedRun& run);
   void call_functions(Worker& worker);
   static void connect(Worker& worker, const PlanJob::Wire& wire);
   void detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs);
@@ -309,10 +310,11 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void come_back(DetachedRun& run);
   bool join(const Address& address, RequestId id, MaterializeOptions options, Completion<Blob>::Ptr completion);
   void landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
+  void settle_apart(Lock& lock, DetachedRun& run, Result<Blob> result,
+                    std::optional<std::chrono::nanoseconds> compute_time);
   void settle_shared(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
                      std::optional<std::chrono::nanoseconds> compute_time);
   void send_elsewhere(Lock& lock, NodeId node);
-  static void leave_elsewhere(std::span<const FunctionRun::Elsewhere> left);
 
   // engine_retry.cpp
   std::shared_ptr<DetachedRun> set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran);

@@ -89,9 +89,7 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
     plan_.expire(node, out_of_time(plan_.address(node), function.id));
   }
   if (expired.empty()) return;
-  lock.unlock();
-  for (const std::shared_ptr<FunctionRun>& run : expired) run->stop.request_stop();
-  lock.lock();
+  ask_to_stop(lock, expired);
   stop_abandoned(lock);
   deliver(lock);
 }

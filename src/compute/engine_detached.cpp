@@ -98,9 +98,12 @@ void Engine::run_blocking(const std::shared_ptr<DetachedRun>& run) {
 bool Engine::drop_unwanted(DetachedRun& run) {
   const Lock lock(mutex_);
   if (plan_.wanted(run.job.node) || plan_.forgotten(run.job.node)) return false;
-  drop_job(run.job, run.attempts == 1 ? run.owner : nullptr);
+  drop_job(run);
   return true;
 }
+
+/// One that is tried again was begun.
+void Engine::drop_job(const DetachedRun& run) { drop_job(run.job, run.attempts == 1 ? run.owner : nullptr); }
 
 /// Runs a plain function on this thread, as often as it is to be executed.
 void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {

@@ -43,28 +43,35 @@ void Engine::end_run(NodeId node) {
   runs_.erase(found);
 }
 
+/// Those that run elsewhere are given up there. Leaves the lock meanwhile.
+void Engine::ask_to_stop(Lock& lock, std::span<const std::shared_ptr<FunctionRun>> runs) {
+  std::vector<FunctionRun::Elsewhere> left;
+  for (const std::shared_ptr<FunctionRun>& run : runs) {
+    if (run->elsewhere) left.push_back(*run->elsewhere);
+  }
+  lock.unlock();
+  for (const std::shared_ptr<FunctionRun>& run : runs) run->stop.request_stop();
+  for (const auto& [engine, request] : left) engine->cancel(request);
+  lock.lock();
+}
+
 /// Asks functions to stop that nobody waits for any more, and ends what they wait for.
 void Engine::stop_abandoned(Lock& lock) {
   while (plan_.has_abandoned()) {
     std::vector<std::shared_ptr<FunctionRun>> stopped;
     std::vector<RequestPtr> waits;
-    std::vector<FunctionRun::Elsewhere> left;
     for (const NodeId node : plan_.take_abandoned()) {
-      if (flights_.is_shared()) flights_.end(plan_.address(node), *this);
+      end_flight(node);
       const auto found = runs_.find(node);
       if (found == runs_.end()) continue;  // Shutting down, all are asked.
       stopped.push_back(found->second);
       end_progress(*stopped.back());
-      if (stopped.back()->elsewhere) left.push_back(*stopped.back()->elsewhere);
       if (!stopped.back()->waits) continue;
       for (const RequestId id : stopped.back()->waits->open) {
         if (plan_.drop_request(id)) waits.push_back(take_request(id));
       }
     }
-    lock.unlock();
-    for (const std::shared_ptr<FunctionRun>& run : stopped) run->stop.request_stop();
-    leave_elsewhere(left);
-    lock.lock();
+    ask_to_stop(lock, stopped);
     for (const RequestPtr& request : waits) conclude(lock, request, not_wanted());
   }
 }

@@ -77,7 +77,7 @@ bool Engine::retry(Lock& lock) {
   retries_.erase(retries_.begin());
   arm();  // For the next one.
   if (!plan_.wanted(run->job.node) || plan_.forgotten(run->job.node)) {
-    drop_job(run->job, run->attempts == 1 ? request_of(run->job.owner) : nullptr);  // Else it was begun.
+    drop_job(*run);
     return true;
   }
   const Function& function = run->job.function->function;

@@ -117,9 +117,7 @@ bool Engine::take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run) {
       Result<Blob> value = load(store_, *std::move(stored));
       if (value) {
         lock.lock();
-        end_run(job.node);
-        settle_shared(run->owner && !run->owner->over ? run->owner : nullptr, job, value, std::nullopt);
-        deliver(lock);
+        settle_apart(lock, *run, std::move(value), std::nullopt);
         lock.unlock();
         return false;
       }
@@ -129,7 +127,7 @@ bool Engine::take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run) {
   lock.lock();
   const bool is_wanted = plan_.wanted(job.node) && !plan_.forgotten(job.node);
   if (!is_wanted) {
-    drop_job(job, run->attempts == 1 ? run->owner : nullptr);
+    drop_job(*run);
   } else if (!runs_.contains(job.node)) {
     begin_run(run, job, run->owner);
   }
@@ -200,23 +198,27 @@ void Engine::landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result
   const std::chrono::nanoseconds compute_time = flights_.compute_time(*job.address).value_or(waited);
   Lock lock(mutex_);
   come_back(*run);
-  events_.take_time();
-  if (plan_.forgotten(job.node)) {
-    result = Error(Errc::cancelled, "nobody waited for the value any more");
-  } else if (!result && result.error().code() == Errc::cancelled) {
-    retries_.emplace(scheduler_->now(), run);  // No function ends so: the other executor does not go on with it.
-    wake();
-    if (blocked_ > 0) changed_.notify_all();
-    lock.unlock();
-    return go_outside();
+  const bool goes_on = result || result.error().code() != Errc::cancelled;  // No function ends so.
+  if (goes_on || plan_.forgotten(job.node)) {
+    settle_apart(lock, *run, std::move(result), compute_time);
+  } else {
+    retries_.emplace(scheduler_->now(), run);
   }
-  const RequestPtr owner = run->owner && !run->owner->over ? run->owner : nullptr;
-  settle_shared(owner, job, result, compute_time);
+  lock.unlock();
+  go_outside();
+}
+
+/// As `settle_apart` of what was carried out.
+void Engine::settle_apart(Lock& lock, DetachedRun& run, Result<Blob> result,
+                          std::optional<std::chrono::nanoseconds> compute_time) {
+  end_run(run.job.node);
+  events_.take_time();
+  if (plan_.forgotten(run.job.node)) result = Error(Errc::cancelled, "nobody waited for the value any more");
+  const RequestPtr owner = run.owner && !run.owner->over ? run.owner : nullptr;
+  settle_shared(owner, run.job, result, compute_time);
   stop_abandoned(lock);
   if (owner) report_progress(lock, owner);
   deliver(lock);
-  lock.unlock();
-  go_outside();
 }
 
 /// Publishes what a job came to that was not carried out here. `compute_time`: nothing, if it is stored.
@@ -259,11 +261,6 @@ void Engine::send_elsewhere(Lock& lock, NodeId node) {
     const RequestPtr request = request_of(id);
     if (request && request->is_elsewhere) give_up(lock, id, sent_elsewhere());
   }
-}
-
-/// What nobody waits for here any more.
-void Engine::leave_elsewhere(std::span<const FunctionRun::Elsewhere> left) {
-  for (const auto& [engine, request] : left) engine->cancel(request);
 }
 
 }  // namespace deriva::detail

@@ -21,20 +21,18 @@
 #include <deriva/dag/persistent_dag.hpp>
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 #include "unit/dag/persistent_fixture.hpp"
 
 namespace {
+
+using deriva::test::from_environment;
 
 using Key = std::array<std::byte, 20>;  // of a commit; names of files are hashed into one
 using Keys = std::vector<Key>;
 using Graph = std::vector<std::pair<Key, Keys>>;  // in the order of the source
 using Dag = deriva::PersistentDag<Key>;
 using deriva::Errc;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 std::string output_of(const std::string& command) {
   struct Close {

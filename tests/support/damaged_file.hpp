@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -21,16 +20,12 @@
 #endif
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 
 // Files in which something was overwritten. LMDB has no checksums of its pages, so that a damaged tree can end the
 // process: each file is used in a process of its own. What is forbidden is one thing only: an answer that is wrong.
 
 namespace deriva::test {
-
-inline std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 enum Outcome : int { unharmed = 10, refused = 11, wrong = 12, threw = 13, endless = 14 };
 

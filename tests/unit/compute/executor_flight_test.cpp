@@ -3,7 +3,6 @@
 #include <barrier>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <future>
 #include <latch>
 #include <string>
@@ -15,6 +14,7 @@
 #include <boost/asio/use_future.hpp>
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 #include "unit/compute/compute_fixture.hpp"
 
 namespace deriva::test {
@@ -93,8 +93,7 @@ TEST_CASE("executor: a thousand requests for one address run its function once")
 /// ./dev fuzz flights. DERIVA_FLIGHT_ROUNDS: how many.
 TEST_CASE("executor: racing requests never run a function twice, and nobody gets another's end as an error",
           "[flights]") {
-  const char* const asked = std::getenv("DERIVA_FLIGHT_ROUNDS");
-  const int rounds = asked == nullptr ? 1'000 : std::atoi(asked);
+  const auto rounds = static_cast<int>(from_environment("DERIVA_FLIGHT_ROUNDS", 1'000));
   REQUIRE(rounds > 0);
   constexpr int racers = 16;
   ComputeFixture f;

@@ -2,19 +2,14 @@
 // cancelled, thrown and destroyed at which step. DERIVA_SCHEDULES=N explores N seeds, DERIVA_SCHEDULE=S seed S alone.
 
 #include <cstdint>
-#include <cstdlib>
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 #include "unit/compute/compute_fixture.hpp"
 #include "unit/compute/schedule.hpp"
 
 namespace deriva::test {
 namespace {
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
-}
 
 /// `executors(seed)`: how many share the store.
 template <class Executors>

@@ -28,6 +28,7 @@
 #include <deriva/dag/persistent_dag.hpp>
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 #include "unit/compute/compute_fixture.hpp"
 
 namespace deriva::test {
@@ -284,8 +285,7 @@ class Round {
 
 /// DERIVA_STORMS: how many.
 TEST_CASE("storm: with everything going on at once, a request gets another value, another end, or two") {
-  const char* const asked = std::getenv("DERIVA_STORMS");
-  const std::uint64_t rounds = asked == nullptr ? 20 : std::strtoull(asked, nullptr, 10);
+  const std::uint64_t rounds = from_environment("DERIVA_STORMS", 20);
   for (std::uint64_t seed = 1; seed <= rounds; ++seed) {
     CAPTURE(seed);
     REQUIRE(Round(seed).run() == "");

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <new>
 #include <random>
 #include <ranges>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 #include "unit/dag/persistent_fixture.hpp"
 
 // Processes that end at any moment, and several at once. They are forked before this one opens anything: a fork of an
@@ -27,16 +27,12 @@ namespace {
 using deriva::DagSnapshot;
 using deriva::Environment;
 using deriva::Result;
+using deriva::test::from_environment;
 using deriva::test::GraphDirectory;
 using deriva::test::Key8;
 using deriva::test::make_key;
 using Dag = deriva::PersistentDag<Key8>;
 using Entry = std::pair<Key8, std::vector<Key8>>;
-
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 /// The n-th entry: the same in every process.
 Entry entry(std::uint64_t n) {

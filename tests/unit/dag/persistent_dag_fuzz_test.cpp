@@ -1,19 +1,16 @@
 #include "unit/dag/dag_fuzz.hpp"
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/from_environment.hpp"
 
 namespace {
 
-// DERIVA_FUZZ_SEEDS: how many; DERIVA_FUZZ_FIRST: the first one, to repeat a failure.
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
+using deriva::test::from_environment;
 
+// DERIVA_FUZZ_SEEDS: how many; DERIVA_FUZZ_FIRST: the first one, to repeat a failure.
 template <class Key>
 std::string run(std::uint64_t seed) {
   return deriva::test::DagFuzz<Key>(seed).run(60, seed % 4 == 3);
