@@ -10,7 +10,6 @@ namespace {
 
 using deriva::test::from_environment;
 
-// DERIVA_FUZZ_SEEDS: how many; DERIVA_FUZZ_FIRST: the first one, to repeat a failure.
 template <class Key>
 std::string run(std::uint64_t seed) {
   return deriva::test::DagFuzz<Key>(seed).run(60, seed % 4 == 3);
@@ -18,6 +17,7 @@ std::string run(std::uint64_t seed) {
 
 }  // namespace
 
+// DERIVA_FUZZ_SEEDS: how many; DERIVA_FUZZ_FIRST: the first one, to repeat a failure.
 TEST_CASE("a graph on disk differs from a std::map", "[dag][fuzz]") {
   const std::uint64_t first = from_environment("DERIVA_FUZZ_FIRST", 1);
   const std::uint64_t seeds = from_environment("DERIVA_FUZZ_SEEDS", 40);
