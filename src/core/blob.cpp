@@ -64,9 +64,12 @@ Blob::Blob(const Blob& other) noexcept : block_(other.block_), data_(other.data_
   if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
 }
 
-Blob::~Blob() {
-  if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+/// Who has the only reference need not count it down: nobody else can make another one.
+void Blob::release() noexcept {
+  if (block_->references.load(std::memory_order_acquire) == 1 ||
+      block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     block_->operations->destroy(block_);
+  }
 }
 
 Blob Blob::copy_of(BytesView bytes) {

@@ -125,12 +125,18 @@ class ByteReader {
   }
 
   /// A length of at most `most_bytes`, then as many bytes.
-  [[nodiscard]] bool name(std::string& text, std::size_t most_bytes) {
+  [[nodiscard]] bool name(std::string_view& text, std::size_t most_bytes) noexcept {
     const std::size_t start = position_;
     BytesView bytes;
     if (!sized(bytes)) return false;
     if (bytes.size() > most_bytes) return fail_at(start, "a name that is too long");
     text = as_text(bytes);
+    return true;
+  }
+  [[nodiscard]] bool name(std::string& text, std::size_t most_bytes) {
+    std::string_view view;
+    if (!name(view, most_bytes)) return false;
+    text = view;
     return true;
   }
 

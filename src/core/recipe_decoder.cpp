@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <deriva/core/recipe.hpp>
@@ -69,6 +70,7 @@ class RecipeDecoder {
     return true;
   }
 
+  /// What the map has from before is used again: recipes that are decoded one after the other are often alike.
   bool params(Params& params) {
     const std::size_t start = in_.position();
     if (in_.remaining() > limits::params_bytes) {
@@ -77,16 +79,18 @@ class RecipeDecoder {
     std::size_t count = 0;
     if (!in_.count(count, detail::least_param_bytes)) return false;
     params.reserve(count);
-    for (; count > 0; --count) {
+    for (std::size_t at = 0; at < count; ++at) {
       const std::size_t name_start = in_.position();
-      std::string name;
+      std::string_view name;
       if (!in_.name(name, limits::name_bytes)) return false;
-      if (!params.empty() && name <= params.rbegin()->first) {
+      if (at > 0 && name <= params.nth(at - 1)->first) {
         return in_.fail_at(name_start, "a param whose name is not above the one before it");
       }
-      Value& value = params.try_emplace(params.end(), std::move(name))->second;
-      if (!this->value(value, (count - 1) * detail::least_param_bytes)) return false;
+      if (at < params.size() && params.nth(at)->first != name) params.erase(params.nth(at), params.end());
+      if (at == params.size()) params.try_emplace(params.end(), std::string(name));
+      if (!value(params.nth(at)->second, (count - at - 1) * detail::least_param_bytes)) return false;
     }
+    params.erase(params.nth(count), params.end());
     return true;
   }
 
@@ -171,9 +175,6 @@ class RecipeDecoder {
 
 Result<Recipe> decode_recipe(BytesView bytes) { return RecipeDecoder(bytes).decode(); }
 
-Result<void> detail::parse_params(BytesView bytes, Params& out) {
-  out.clear();
-  return RecipeDecoder(bytes).decode_params(out);
-}
+Result<void> detail::parse_params(BytesView bytes, Params& out) { return RecipeDecoder(bytes).decode_params(out); }
 
 }  // namespace deriva

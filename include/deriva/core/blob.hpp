@@ -27,7 +27,9 @@ class Blob {
     swap(other);
     return *this;
   }
-  ~Blob();
+  ~Blob() {
+    if (block_ != nullptr) release();
+  }
 
   /// Copies the bytes into a new blob: one allocation, none for no bytes.
   [[nodiscard]] static Blob copy_of(BytesView bytes);
@@ -67,6 +69,7 @@ class Blob {
   template <class Owner>
   struct OwningBlock;
   struct Replica;
+  void release() noexcept;
   Blob(Block* block, BytesView bytes) noexcept : block_(block), data_(bytes.data()), size_(bytes.size()) {}
 
   Block* block_ = nullptr;

@@ -8,6 +8,8 @@
 
 #include <rapidcheck.h>
 
+#include "store/recipe_payload.hpp"
+#include "store/store_reader.hpp"
 #include "support/catch.hpp"
 
 using deriva::Address;
@@ -98,6 +100,25 @@ TEST_CASE("a recipe is not what its encoding is decoded to") {
     RC_ASSERT(*decoded == recipe);
     RC_ASSERT(encode(*decoded) == bytes);
     RC_ASSERT(decoded->address() == deriva::recipe_address(bytes));
+  }));
+}
+
+TEST_CASE("params that are decoded keep something of those that were decoded before") {
+  REQUIRE(rc::check([] {
+    deriva::Params decoded;
+    Recipe recipe = any_recipe();
+    for (int i = 0; i < 8; ++i) {
+      const std::vector<std::byte> bytes = encode(recipe);
+      RC_ASSERT(deriva::detail::decode_params(deriva::detail::params_of(recipe, bytes), decoded).has_value());
+      RC_ASSERT(decoded == recipe.params);
+      // One that is like it: with fewer params, other values or more of them.
+      deriva::Params& params = recipe.params;
+      if (!params.empty() && *rc::gen::arbitrary<bool>())
+        params.erase(params.nth(*rc::gen::inRange<std::size_t>(0, params.size())));
+      if (!params.empty() && *rc::gen::arbitrary<bool>())
+        params.nth(*rc::gen::inRange<std::size_t>(0, params.size()))->second = std::int64_t{i};
+      for (auto& [name, value] : any_recipe().params) params.insert_or_assign(name, std::move(value));
+    }
   }));
 }
 
