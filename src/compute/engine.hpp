@@ -195,14 +195,15 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void explore(Lock& lock, Worker& worker, StoreReader& reader);
   std::size_t slice_nodes() const noexcept;
   bool may_answer(const Worker& worker) const;
-  void answer_ahead(Worker& worker, StoreReader& reader);
+  std::size_t answer_decoded(Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader);
-  void look_ahead(Worker& worker, StoreReader& reader);
-  void look_up(Worker& worker, StoreReader& reader, StoreId id, bool is_forced);
-  void look_up(Worker& worker, StoreReader& reader, Worker::Found& found, bool is_forced);
+  void look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found);
+  static ResolvedFunction* known_function(const Worker& worker, std::uint32_t number);
   ResolvedFunction* find_function(Worker& worker, StoreReader& reader, std::uint32_t number);
   void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, const Worker::Found& found);
+  void plan_recipe(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, ResolvedFunction& function,
+                   const Plan::Found& found);
   void introduce(ResolvedFunction& function);
   /// Null: it is over.
   const RequestPtr& owner_of(Worker& worker, RequestId id) {
@@ -224,6 +225,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void drop_job(const DetachedRun& run);
   void call_functions(Worker& worker);
   static void connect(Worker& worker, const PlanJob::Wire& wire);
+  static void disconnect(Worker& worker);
   void detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs);
   void execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran);
   Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,

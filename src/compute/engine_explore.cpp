@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "compute/engine.hpp"
+#include "compute/plan_expand.hpp"
 #include "storage/failure.hpp"
 
 namespace deriva::detail {
@@ -54,10 +55,10 @@ bool Engine::expand(Lock& lock, Worker& worker) {
 /// Looks up and answers slice by slice, as long as the snapshot has all that was written, and that was asked for,
 /// when a slice was taken.
 void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
+  worker.blocks.begin(reader);
   for (std::size_t looked_up = 0;;) {
     const bool fits = reader.numbering() == worker.numbering;
     if (fits) look_up(worker, reader);
-    looked_up += worker.found.size();
     lock.lock();
     worker.now = events_.on() ? Clock::now() : worker.now;
     const bool answered = fits && plan_.numbering() == worker.numbering;
@@ -69,17 +70,37 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
       follow_numbering(reader);
       for (const Plan::Expansion& expansion : worker.expansions) plan_.retry(expansion.node);
     }
-    if (answered) answer_ahead(worker, reader);
+    looked_up += worker.expansions.size();
     worker.expansions.clear();
-    std::swap(worker.expansions, worker.asked);
+    if (answered && looked_up < nodes_per_step && may_answer(worker)) looked_up += answer_decoded(worker, reader);
     count_met();
-    const bool go_on =
-        answered && looked_up < nodes_per_step && worker.expansions.size() < slice_nodes() && may_answer(worker);
-    if (go_on) plan_.take_expansions(slice_nodes() - worker.expansions.size(), worker.expansions);
     if (plan_.has_ready()) wake();
     lock.unlock();
     if (worker.expansions.empty()) return;
   }
+}
+
+/// Answers what the plan asks for next, as far as its recipe is decoded; the others are left in `expansions`. Returns
+/// how many were answered.
+std::size_t Engine::answer_decoded(Worker& worker, StoreReader& reader) {
+  const bool in_memory = !options_.store_results && !cache_.empty();  // To be looked for in the cache.
+  const std::size_t most_unknown = worker.blocks.lie_together() ? 1 : slice_nodes();
+  std::size_t answered = 0;
+  plan_.expand(slice_nodes(), [&](const Plan::Expansion& expansion) {
+    const RecipeBlock* const block = expansion.forced || in_memory ? nullptr : worker.blocks.find(expansion.id);
+    const RecipeBlock::Entry* const recipe = block == nullptr ? nullptr : &block->entry(expansion.id);
+    ResolvedFunction* const function = recipe == nullptr ? nullptr : known_function(worker, recipe->function);
+    if (function == nullptr) {
+      worker.expansions.push_back(expansion);
+      return worker.expansions.size() < most_unknown;
+    }
+    worker.blocks.count_use();
+    ++answered;
+    plan_recipe(worker, reader, expansion, *function,
+                {function->number, block->inputs_of(*recipe), block->params_of(*recipe)});
+    return !plan_.has_failing();
+  });
+  return answered;
 }
 
 std::size_t Engine::slice_nodes() const noexcept { return options_.memory_bytes > 0 ? limited_slice : slice; }
@@ -88,30 +109,6 @@ std::size_t Engine::slice_nodes() const noexcept { return options_.memory_bytes 
 bool Engine::may_answer(const Worker& worker) const {
   return !plan_.is_large() && !plan_.has_failing() && written_ == worker.written && entered_ == worker.entered &&
          !stopping_ && plan_.numbering() == worker.numbering;
-}
-
-/// Answers what the plan asks for next, as far as it was looked up ahead; the others are left in `asked`.
-void Engine::answer_ahead(Worker& worker, StoreReader& reader) {
-  const std::size_t looked_up = worker.found.size() - worker.expansions.size();
-  std::size_t used = 0;
-  for (std::size_t before = ~std::size_t{0}; used != before && used < looked_up && may_answer(worker);) {
-    before = used;
-    const std::size_t first = worker.asked.size();
-    plan_.take_expansions(slice - first, worker.asked);
-    std::size_t left = first;
-    for (std::size_t i = first; i < worker.asked.size(); ++i) {
-      const Plan::Expansion expansion = worker.asked[i];
-      const std::uint32_t at = expansion.forced ? none : worker.ahead.find(expansion.id, worker.found);
-      if (at == none) {
-        worker.asked[left++] = expansion;
-      } else {
-        answer(worker, reader, expansion, worker.found[at]);
-        ++used;
-      }
-    }
-    worker.asked.resize(left);
-  }
-  if (looked_up > 0) worker.ahead.used(used, looked_up);
 }
 
 /// If the snapshot is of a newer numbering than the plan, the plan follows it.
@@ -132,69 +129,60 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
   worker.values.clear();
   worker.errors.clear();
   worker.found.clear();
-  for (const Plan::Expansion& expansion : worker.expansions) look_up(worker, reader, expansion.id, expansion.forced);
-  if (!worker.expansions.empty() && !worker.expansions.front().forced) look_ahead(worker, reader);
-}
-
-/// Looks up inputs of what was found, and theirs: of what is narrow, the plan asks node by node, and each time it takes
-/// as long as for many (executor.empty.chain). Values in memory are left alone: to look for them counts as a use.
-void Engine::look_ahead(Worker& worker, StoreReader& reader) {
-  const bool in_memory = !options_.store_results && !cache_.empty();
-  if (worker.expansions.size() >= LookAhead::most || in_memory || options_.memory_bytes > 0) return;
-  const std::size_t end = worker.expansions.size() + worker.ahead.budget();
-  for (std::size_t i = 0; i < worker.expansions.size(); ++i) worker.ahead.add(worker.found[i].id, i);
-  for (std::size_t i = 0; i < worker.found.size(); ++i) {
-    const std::size_t first = worker.found[i].first_input;
-    const std::size_t count = worker.found[i].input_count;
-    for (std::size_t input = first; input < first + count; ++input) {
-      if (worker.found.size() >= end) return;
-      const StoreId id = worker.inputs[input];
-      if (worker.ahead.find(id, worker.found) != none) continue;
-      worker.ahead.add(id, worker.found.size());
-      look_up(worker, reader, id, false);
+  for (const Plan::Expansion& expansion : worker.expansions) {
+    Worker::Found& found = worker.found.emplace_back();
+    if (expansion.id == none) continue;
+    try {
+      look_up(worker, reader, expansion, found);
+    } catch (Failure& failure) {
+      found.known = Worker::Known::error;
+      found.place = static_cast<std::uint32_t>(worker.errors.size());
+      worker.errors.push_back(std::move(failure.error));
     }
   }
 }
 
-void Engine::look_up(Worker& worker, StoreReader& reader, StoreId id, bool is_forced) {
-  Worker::Found& found = worker.found.emplace_back();
-  found.id = id;
-  if (id == none) return;
-  try {
-    look_up(worker, reader, found, is_forced);
-  } catch (Failure& failure) {
-    found.known = Worker::Known::error;
-    found.place = static_cast<std::uint32_t>(worker.errors.size());
-    worker.errors.push_back(std::move(failure.error));
-  }
-}
-
 /// Inputs, function and params of a recipe; its value, if it is kept in memory alone.
-void Engine::look_up(Worker& worker, StoreReader& reader, Worker::Found& found, bool is_forced) {
+void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found) {
   found.first_input = worker.inputs.size();
-  const StoreReader::Answer answer = reader.look_up(found.id, worker.inputs);
-  found.known = known(answer.known);
-  const bool forced = is_forced && answer.has_recipe && found.known == Worker::Known::stored;
-  if (forced) found.known = Worker::Known::recipe;
-  found.value_bytes = answer.size;
-  if (found.known != Worker::Known::recipe) return;
-  found.reason = forced ? RunReason::forced : answer.evicted ? RunReason::evicted : RunReason::never_computed;
-  found.cost = static_cast<float>(answer.compute_time.count());
+  bool forced = false;
+  const RecipeBlock* const block = !expansion.forced ? worker.blocks.open(expansion.id) : nullptr;
+  if (block != nullptr && block->entry(expansion.id).function != RecipeBlock::no_function) {
+    const RecipeBlock::Entry& recipe = block->entry(expansion.id);
+    const std::span<const StoreId> inputs = block->inputs_of(recipe);
+    worker.inputs.insert(worker.inputs.end(), inputs.begin(), inputs.end());
+    found.known = Worker::Known::recipe;
+    found.params = block->params_of(recipe);
+    found.function = find_function(worker, reader, recipe.function);
+  } else {
+    const StoreReader::Answer answer = reader.look_up(expansion.id, worker.inputs);
+    forced = expansion.forced && answer.has_recipe && answer.known == StoreReader::Known::stored;
+    found.known = forced ? Worker::Known::recipe : known(answer.known);
+    found.value_bytes = answer.size;
+    if (found.known != Worker::Known::recipe) return;
+    found.reason = forced ? RunReason::forced : answer.evicted ? RunReason::evicted : RunReason::never_computed;
+    found.cost = static_cast<float>(answer.compute_time.count());
+    found.params = answer.params;
+    found.function = find_function(worker, reader, answer.function);
+  }
   found.input_count = worker.inputs.size() - found.first_input;
-  found.params = answer.params;
-  const bool is_known = answer.function < worker.functions.size() && worker.functions[answer.function] != nullptr;
-  found.function = is_known ? worker.functions[answer.function] : find_function(worker, reader, answer.function);
   if (options_.store_results || forced || cache_.empty()) return;
   found.looked_in_cache = true;
-  if (std::optional<Blob> value = cache_.get(reader.address(found.id))) {
+  if (std::optional<Blob> value = cache_.get(reader.address(expansion.id))) {
     found.has_value = true;
     found.place = static_cast<std::uint32_t>(worker.values.size());
     worker.values.push_back(*std::move(value));
   }
 }
 
+/// Null: its number was not asked for yet, or is that of no function.
+ResolvedFunction* Engine::known_function(const Worker& worker, std::uint32_t number) {
+  return number < worker.functions.size() ? worker.functions[number] : nullptr;
+}
+
 /// By the store's number of it; throws if the registry has none.
 ResolvedFunction* Engine::find_function(Worker& worker, StoreReader& reader, std::uint32_t number) {
+  if (ResolvedFunction* const known = known_function(worker, number)) return known;
   const FunctionId& name = *or_throw(reader.function(number));
   ResolvedFunction* const function = functions_.find(name);
   if (function == nullptr) {
@@ -239,20 +227,29 @@ void Engine::answer(Worker& worker, StoreReader& reader, const Plan::Expansion& 
     if (!found.has_value) return plan_.set_stored(node, std::nullopt, found.value_bytes);
     return plan_.set_stored(node, std::move(worker.values[found.place]));
   }
-  const Error* failed = expansion.forced ? nullptr : known_errors_.find(plan_.address(node));
-  if (failed != nullptr) return plan_.fail(node, *failed);
-  if (owner) ++owner->progress.planned;
+  const std::span<const StoreId> inputs = std::span(worker.inputs).subspan(found.first_input, found.input_count);
+  plan_recipe(worker, reader, expansion, *found.function,
+              {found.function->number, inputs, found.params, found.reason, found.cost});
+}
+
+void Engine::plan_recipe(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion,
+                         ResolvedFunction& function, const Plan::Found& found) {
+  const NodeId node = expansion.node;
+  if (!known_errors_.empty() && !expansion.forced) {
+    if (const Error* const failed = known_errors_.find(plan_.address(node))) return plan_.fail(node, *failed);
+  }
+  if (const RequestPtr& owner = owner_of(worker, plan_.owner(node))) ++owner->progress.planned;
   if (events_.on()) events_.to_compute(plan_.owner(node), worker.now, plan_.address(node));
-  introduce(*found.function);
+  introduce(function);
   auto address_of = [&](StoreId id) {
+    if (const RecipeBlock* const block = worker.blocks.find(id)) return block->address(id);
     try {
       return reader.address(id);
     } catch (...) {  // Damage, which looking it up will tell.
       return Address();
     }
   };
-  const std::span<const StoreId> inputs = std::span(worker.inputs).subspan(found.first_input, found.input_count);
-  plan_.set_recipe(node, {found.function->number, inputs, found.params, found.reason, found.cost}, address_of);
+  plan_.set_recipe(node, found, address_of);
 }
 
 }  // namespace deriva::detail

@@ -26,6 +26,7 @@ void Engine::announce(Lock& lock, Worker& worker) {
 void Engine::settle(Lock& lock, Worker& worker) {
   events_.take_time();
   if (worker.puts_back) put_back(worker);
+  if (worker.batch.wires.empty()) plan_.prefetch_dependents(worker.batch.jobs);
   for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;

@@ -18,6 +18,7 @@ class ErrorMemo {
 
   /// Keeps an `ErrorClass::deterministic` error, in the place of the oldest one if there is no room.
   void keep(const Address& recipe, const Error& error);
+  [[nodiscard]] bool empty() const noexcept { return errors_.empty(); }
   /// Null: none is known. Valid until the next call of `keep`.
   [[nodiscard]] const Error* find(const Address& recipe) const;
 

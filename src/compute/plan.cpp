@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compute/plan_expand.hpp"
 #include "compute/plan_inline.hpp"
 
 namespace deriva::detail {
@@ -10,8 +11,6 @@ namespace {
 
 /// The lowest priority gets one turn in so many, whoever else waits.
 constexpr std::uint32_t ageing = 16;
-/// Nodes of one request that are expanded before it is another one's turn.
-constexpr std::size_t expansion_turn = 64;
 
 }  // namespace
 
@@ -142,14 +141,15 @@ void Plan::next_turn(Turn turn, std::uint32_t request, bool has_more) {
 
 NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
-  const bool forced = recompute != Recompute::nothing;
-  if (entry != none && forced && nodes_[entry].is_done()) {
-    const bool is_redone = nodes_[entry].forced && nodes_[entry].owner == request;
-    if (!is_redone) forget(nodes_[entry]);  // Whoever has it keeps it.
-  }
   if (entry != none) {
-    meet(entry, request);
-    return entry;
+    // What is done is computed again if that was asked for, but once; whoever has the value keeps it.
+    const Node& known = nodes_[entry];
+    const bool is_redone = known.forced && known.owner == request;
+    if (recompute == Recompute::nothing || !known.is_done() || is_redone) {
+      meet(entry, request);
+      return entry;
+    }
+    forget(nodes_[entry]);
   }
   const NodeId node = nodes_.take();
   if (node == addresses_.end()) addresses_.take();
@@ -159,7 +159,7 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   n.id = id;
   n.owner = request;
   n.state = State::unexpanded;
-  n.forced = forced;
+  n.forced = recompute != Recompute::nothing;
   n.forces_inputs = recompute == Recompute::everything;
   ++requests_[request].members;
   exploring_.begin(requests_[request].period);
@@ -172,7 +172,7 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
 /// first: it leads soonest to something that can run.
 void Plan::to_be_expanded(NodeId node, bool first) {
   Request& owner = requests_[nodes_[node].owner];
-  if (owner.unexpanded.empty()) join_turn(to_expand, nodes_[node].owner);
+  if (!std::exchange(owner.expands, true)) join_turn(to_expand, nodes_[node].owner);
   first ? owner.unexpanded.push_front(nodes_, node) : owner.unexpanded.push(nodes_, node);
   ++expansions_;
 }
@@ -197,7 +197,7 @@ void Plan::meet(NodeId node, std::uint32_t request) {
 /// Complexity: linear in the requests that take turns with it.
 void Plan::set_priority(std::uint32_t request, Priority priority) {
   Request& changed = requests_[request];
-  const std::array<bool, 2> takes_turns{!changed.unexpanded.empty(), changed.ready != none};
+  const std::array<bool, 2> takes_turns{changed.expands, changed.ready != none};
   for (const Turn turn : {to_expand, to_run}) {
     if (!takes_turns[turn]) continue;
     Turns& turns = turns_[turn][static_cast<std::size_t>(changed.priority)];
@@ -213,24 +213,7 @@ void Plan::set_priority(std::uint32_t request, Priority priority) {
 }
 
 void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
-  while (most > 0 && expansions_ > 0) {
-    const std::uint32_t slot = pick(to_expand);
-    if (slot == none) return;
-    Request& request = requests_[slot];
-    for (std::size_t i = 0; i < expansion_turn && most > 0 && !request.unexpanded.empty(); ++i, --most) {
-      const NodeId node = request.unexpanded.pop(nodes_);
-      Node& n = nodes_[node];
-      --expansions_;
-      if (n.state == State::dropped || n.interest == 0) {
-        end_exploring(n);
-        free(node, n);
-      } else {
-        n.state = State::expanding;
-        out.push_back({node, n.id, n.forced});
-      }
-    }
-    next_turn(to_expand, slot, !request.unexpanded.empty());
-  }
+  expand(most, [&](const Expansion& expansion) { return out.push_back(expansion), true; });
 }
 
 void Plan::retry(NodeId node) {

@@ -24,6 +24,7 @@
 #include "compute/joiners.hpp"
 #include "compute/memory_budget.hpp"
 #include "compute/plan_batch.hpp"
+#include "compute/plan_expansion.hpp"
 #include "compute/plan_function.hpp"
 #include "compute/plan_node.hpp"
 #include "compute/plan_request.hpp"
@@ -80,23 +81,16 @@ class Plan {
 
   // --- Expansion
 
-  struct Expansion {
-    NodeId node;
-    StoreId id;   ///< `none`: the store's graph has it no more.
-    bool forced;  ///< To be answered by `set_recipe` even if its result is stored.
-  };
-  /// Moves up to `most` nodes to `expanding` and appends them to `out`; each must be answered by one of the next.
+  using Expansion = PlanExpansion;
+  using Found = PlanFound;
+  /// Moves up to `most` nodes to `expanding`, one by one, and calls `take(Expansion)` for each, until it returns false;
+  /// each must be answered by one of the next, then or later.
+  template <class Take>
+  void expand(std::size_t most, Take&& take);
+  /// The same, appended to `out`.
   void take_expansions(std::size_t most, std::vector<Expansion>& out);
-  /// The value is in the store, or given.
-  /// `bytes`: the size of the value, if it is in the store.
+  /// The value is in the store, and has so many bytes, or is given.
   void set_stored(NodeId node, std::optional<Blob> value = std::nullopt, std::uint64_t bytes = 0);
-  struct Found {
-    std::uint32_t function = 0;  ///< As in `set_function`.
-    std::span<const StoreId> inputs{};
-    BytesView params{};  ///< Encoded.
-    RunReason reason = RunReason::never_computed;
-    float cost = 0;  ///< How long it ran when it last did, in nanoseconds; 0: unknown.
-  };
   /// `address_of` is asked for the inputs that are new. Requires: the function is set.
   void set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of);
   /// It is to be looked up again.
@@ -157,6 +151,8 @@ class Plan {
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
   void complete(NodeId node, Blob&& value);
+  /// Fetches dependents of running nodes, which lie anywhere, into the processor's caches: before many are answered.
+  void prefetch_dependents(std::span<const Job> jobs);
 
   /// A running node that can be asked to stop: once nobody is interested in it, it is forgotten at once, so that the
   /// next request starts afresh, and listed by `take_abandoned`.
@@ -293,19 +289,22 @@ class Plan {
   void forget(Node& n);
   void free(NodeId node, Node& n);
 
-  // plan_run.cpp: from ready to available
-  void make_ready(NodeId node);
-  void push_ready(NodeId node);
-  NodeId pop_ready();
-  bool others_wait(NodeId node) const;
-  bool several_wait() const;
+  // plan_places.cpp
   bool take_places(NodeId node);
   void give_places_back(NodeId node);
   void offer_place(std::uint32_t limit);
   void offer_places(std::uint32_t function);
+
+  // plan_run.cpp: from ready to available
+  void make_ready(NodeId node);
+  void push_ready(NodeId node);
+  bool others_wait(NodeId node) const;
+  bool several_wait() const;
   bool discard_unwanted(NodeId node);
   void flush_fresh();
   struct Taking;
+  bool may_admit(const Taking& taking) const noexcept;
+  void admit_ready(Taking& taking);
   void admit(NodeId node, Taking& taking);
   bool may_go_along(const Node& node, float along) const;
   void take_along(Taking& taking);
@@ -381,6 +380,7 @@ class Plan {
   std::vector<NodeId> kept_enough_;  ///< Nobody wants them, or somebody again.
   std::vector<NodeId> visit_;        ///< Of one call, as the next one; kept for its memory.
   std::vector<NodeId> along_;
+  std::vector<std::uint32_t> ahead_;
   std::vector<Raise> raises_;
   std::deque<Failing> failing_;
   std::deque<NodeId> poisoning_;

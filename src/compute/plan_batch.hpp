@@ -41,7 +41,11 @@ struct PlanJob {
     std::uint32_t from;      ///< A job before
     std::uint32_t job;       ///< this one.
     std::uint32_t position;  ///< In the batch's inputs.
+    bool alone;              ///< Nobody else wants it.
   };
+
+  // Not defaulted: else each is filled with zeros first, which takes as long as all that follows.
+  PlanJob() noexcept {}  // NOLINT(modernize-use-equals-default)
 
   NodeId node = ~NodeId{0};
   RequestId owner = 0;               ///< The request that brought the node into the plan.

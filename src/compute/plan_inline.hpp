@@ -42,20 +42,10 @@ inline void Plan::free(NodeId node, Node& n) {
   forget(n);
   if (n.poisoned) poisoned_[node] = nullptr;
   if (n.is_joined) joiners_.forget(node);
-  if (n.has_value) {
-    drop_value(n);
-  } else {
-    n.work = PlanNode::Work();
-  }
+  drop_value(n);
   leave(n.owner);
   if (n.state == State::dropped) --dropped_;
-  n.state = State::gone;
-  n.id = none;
-  n.interest = 0;
-  n.depth = 0;
-  n.first_request = none;
-  n.stoppable = n.forgotten = n.keep_going = n.forced = n.forces_inputs = n.poisoned = n.lingers = n.waits_for_place =
-      n.expired = n.is_joined = false;
+  n.reset();
   nodes_.give_back(node);
 }
 

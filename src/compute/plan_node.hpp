@@ -41,6 +41,9 @@ struct PlanNode {
   PlanNode& operator=(const PlanNode&) = delete;
   ~PlanNode() { drop_value(); }
 
+  /// As it was made. Requires: no value.
+  void reset() noexcept { new (this) PlanNode(); }
+
   [[nodiscard]] bool is_done() const noexcept { return state == State::available || state == State::failed; }
 
   void set_value(Blob&& blob) noexcept {

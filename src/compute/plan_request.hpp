@@ -24,6 +24,7 @@ struct PlanRequest {
   std::array<std::uint32_t, 2> next_in_turn{none, none};
   Priority priority = Priority::normal;
   GracePeriods::Period period = 0;  ///< Of its exploration.
+  bool expands = false;             ///< It has a turn to expand, or has it now.
   bool open = false;
   bool keep_going = false;
 };

@@ -4,78 +4,6 @@
 
 namespace deriva::detail {
 
-// --- Functions
-
-void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits,
-                        bool is_plain) {
-  if (number >= functions_.size()) functions_.resize(number + 1);
-  functions_[number] = {&function, 0, 0, limits, is_plain};
-}
-
-std::uint32_t Plan::add_limit(std::size_t places) {
-  limits_.push_back({std::max<std::size_t>(places, 1), 0, {}});
-  return static_cast<std::uint32_t>(limits_.size() - 1);
-}
-
-void Plan::observe(std::uint32_t function, float nanoseconds) {
-  constexpr float weight = 1.0F / 8;
-  float& average = functions_[function].average;
-  const float measured = std::max(nanoseconds, 1.0F);
-  average = average > 0 ? average + (measured - average) * weight : measured;
-}
-
-/// Takes a place of each limit of the node's function; if there is none, the node waits for it, out of the queue.
-bool Plan::take_places(NodeId node) {
-  Node& n = nodes_[node];
-  const std::array<std::uint32_t, 2> limits = functions_[n.work.function].limits;
-  if (limits == no_limits) return true;
-  for (const std::uint32_t limit : limits) {
-    if (limit == Place::unlimited || limits_[limit].taken < limits_[limit].places) continue;
-    if (n.state == State::running) {  // What has begun comes first.
-      limits_[limit].waiting.push_front(nodes_, node);
-    } else {
-      limits_[limit].waiting.push(nodes_, node);
-    }
-    return false;
-  }
-  for (const std::uint32_t limit : limits) {
-    if (limit == Place::unlimited) continue;
-    ++limits_[limit].taken;
-    n.has_places = true;
-  }
-  return true;
-}
-
-void Plan::give_places_back(NodeId node) {
-  Node& n = nodes_[node];
-  if (!n.has_places) return;
-  n.has_places = false;
-  for (const std::uint32_t number : functions_[n.work.function].limits) {
-    if (number == Place::unlimited) continue;
-    --limits_[number].taken;
-    offer_place(number);
-  }
-}
-
-/// If there is a place, the next one that waits for it may try. Who tries and does not take it offers it again.
-void Plan::offer_place(std::uint32_t number) {
-  Limit& limit = limits_[number];
-  while (limit.taken < limit.places && !limit.waiting.empty()) {
-    const NodeId next = limit.waiting.pop(nodes_);
-    if (nodes_[next].state == State::running) {
-      if (go_on(next)) return;
-    } else if (!discard_unwanted(next)) {
-      return push_ready(next);
-    }
-  }
-}
-
-void Plan::offer_places(std::uint32_t function) {
-  for (const std::uint32_t limit : functions_[function].limits) {
-    if (limit != Place::unlimited) offer_place(limit);
-  }
-}
-
 // --- The queues
 
 void Plan::make_ready(NodeId node) {
@@ -92,23 +20,6 @@ void Plan::push_ready(NodeId node) {
   }
   queues_[request.ready].push(nodes_, node, memory_.is_limited());
   ++ready_;
-}
-
-NodeId Plan::pop_ready() {
-  if (ready_ == 0) return none;
-  const std::uint32_t slot = pick(to_run);
-  if (slot == none) return none;
-  Request& request = requests_[slot];
-  ReadyQueue& queue = queues_[request.ready];
-  const NodeId node = queue.pop(nodes_);
-  --ready_;
-  const bool has_more = !queue.empty();
-  next_turn(to_run, slot, has_more);
-  if (!has_more) {
-    queues_.give_back(request.ready);
-    request.ready = none;
-  }
-  return node;
 }
 
 /// Frees a node that came out of a queue if nobody wants it any more.
@@ -162,27 +73,23 @@ struct Plan::Taking {
   [[nodiscard]] bool has_room() const noexcept { return room > 0 && taken < nanoseconds; }
 };
 
+bool Plan::may_admit(const Taking& taking) const noexcept { return taking.has_room() && !memory_.is_full; }
+
 float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float along) {
-  constexpr std::size_t most_unwanted = 4'096;
   batch.numbering = numbering_;
   const bool in_turn = several_wait();
   // What has one ready node at a time would wait for a batch of the others' for each of them (executor.fair.small).
   if (in_turn && along > 0) along = std::max(along, nanoseconds);
   Taking taking{batch, most, nanoseconds, along, batch.jobs.size(), in_turn};
-  const auto has_room = [&] { return taking.has_room() && !memory_.is_full; };
   for (const NodeId node : fresh_) {
-    if (has_room() && (ready_ == 0 || !others_wait(node))) {
+    if (may_admit(taking) && (ready_ == 0 || !others_wait(node))) {
       admit(node, taking);
     } else {
       push_ready(node);
     }
   }
   fresh_.clear();
-  for (std::size_t i = 0; i < most + most_unwanted && has_room(); ++i) {
-    const NodeId node = pop_ready();
-    if (node == none) break;
-    admit(node, taking);
-  }
+  admit_ready(taking);
   take_along(taking);
   for (const NodeId node : along_) {
     if (nodes_[node].state == State::waiting) nodes_[node].next = 0;
@@ -196,6 +103,28 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float 
   return taking.taken;
 }
 
+/// Takes ready nodes of requests in turn, as long as there is room for what they bring along; of one request as many as
+/// there are, if it is the only one.
+void Plan::admit_ready(Taking& taking) {
+  constexpr std::size_t most_unwanted = 4'096;
+  for (std::size_t left = taking.room + most_unwanted; left > 0 && ready_ > 0 && may_admit(taking);) {
+    const std::uint32_t slot = pick(to_run);
+    if (slot == none) return;
+    Request& request = requests_[slot];
+    ReadyQueue& queue = queues_[request.ready];
+    ++request.members;  // It keeps its slot as long as it has its turn.
+    do {
+      --ready_;
+      --left;
+      admit(queue.pop(nodes_), taking);
+    } while (!taking.in_turn && left > 0 && !queue.empty() && may_admit(taking));
+    const bool has_more = !queue.empty();
+    next_turn(to_run, slot, has_more);
+    if (!has_more) queues_.give_back(std::exchange(request.ready, none));
+    leave(slot);
+  }
+}
+
 void Plan::admit(NodeId node, Taking& taking) {
   Node& n = nodes_[node];
   const std::uint32_t function = n.work.function;
@@ -207,7 +136,7 @@ void Plan::admit(NodeId node, Taking& taking) {
     if (admission == Admission::refused) offer_places(function);
     if (admission != Admission::admitted) return;
   }
-  if (!take_places(node)) return offer_places(function);
+  if (functions_[function].limits != no_limits && !take_places(node)) return offer_places(function);
   add_job(node, n, taking.batch);
   --taking.room;
   const float average = functions_[function].average;
@@ -276,7 +205,7 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
     const NodeId input = run[i].input;
     Node& below = nodes_[input];
     if (below.state == State::running) {  // In this batch: see `take_along`.
-      batch.wires.push_back({below.next, number, first + i});
+      batch.wires.push_back({below.next, number, first + i, below.interest == 1});
       batch.inputs.emplace_back();
     } else if (!below.has_value) {
       batch.missing.push_back(
@@ -324,6 +253,29 @@ void Plan::complete(NodeId node, Blob&& value) {
     make_available(node);
   }
   shrink_if_empty();
+}
+
+/// Step by step for all of them, so that nothing waits for what was just asked for (executor.empty.layered).
+void Plan::prefetch_dependents(std::span<const Job> jobs) {
+  constexpr int most_dependents = 3;
+  ahead_.clear();
+  for (const Job& job : jobs) {
+    const std::uint32_t edge = nodes_[job.node].first_dependent;
+    if (edge == none) continue;
+    __builtin_prefetch(&edges_[edge]);
+    ahead_.push_back(edge);
+  }
+  for (int i = 0; i < most_dependents && !ahead_.empty(); ++i) {
+    std::size_t left = 0;
+    for (const std::uint32_t at : ahead_) {
+      const Edge& edge = edges_[at];
+      __builtin_prefetch(&nodes_[edge.dependent]);
+      if (edge.next == none) continue;
+      __builtin_prefetch(&edges_[edge.next]);
+      ahead_[left++] = edge.next;
+    }
+    ahead_.resize(left);
+  }
 }
 
 /// Of what gets ready, the one with the longest way to go is the first to run; the others queue.

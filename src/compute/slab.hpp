@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace deriva::detail {
 inline constexpr std::uint32_t none = ~std::uint32_t{0};
 
 /// Elements by number that never move; a number that was given back is taken again, last first, with its element as it
-/// was left. Allocates a page at a time, and makes an element when its number is taken for the first time.
+/// was left: holding nothing that is to be destroyed. Allocates a page at a time, and makes an element when its number
+/// is taken for the first time.
 template <class T, std::uint32_t page = 1'024>
 class Slab {
  public:
@@ -46,7 +48,9 @@ class Slab {
   [[nodiscard]] std::uint32_t end() const noexcept { return end_; }
   [[nodiscard]] std::size_t in_use() const noexcept { return end_ - unused_.size(); }
   void clear() noexcept {
-    for (std::uint32_t slot = 0; slot < end_; ++slot) (*this)[slot].~T();
+    if (!std::is_trivially_destructible_v<T> && in_use() > 0) {
+      for (std::uint32_t slot = 0; slot < end_; ++slot) (*this)[slot].~T();
+    }
     end_ = 0;
     std::exchange(pages_, decltype(pages_)());
     std::exchange(unused_, decltype(unused_)());

@@ -18,10 +18,10 @@
 
 #include "compute/function_run.hpp"
 #include "compute/function_table.hpp"
-#include "compute/look_ahead.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
 #include "compute/verification.hpp"
+#include "store/recipe_blocks.hpp"
 
 namespace deriva::detail {
 
@@ -35,7 +35,6 @@ struct Worker {
   enum class Known : std::uint8_t { nothing, stored, recipe, error };
   /// What was found of a node.
   struct Found {
-    StoreId id = none;
     Known known = Known::nothing;
     RunReason reason = RunReason::never_computed;
     bool has_value = false;  ///< In memory: one of `values`.
@@ -49,12 +48,11 @@ struct Worker {
     BytesView params{};  ///< Encoded, in the snapshot.
   };
   std::vector<Plan::Expansion> expansions;
-  std::vector<Plan::Expansion> asked;  ///< The next ones, some of which were looked up ahead.
-  std::uint64_t numbering = 0;         ///< Of these.
-  std::uint64_t written = 0;           ///< The last batch that the snapshot is certain to have;
-  std::uint64_t entered = 0;           ///< as many requests' targets, too.
-  std::vector<Found> found;            ///< Of the expansions, and then of what was looked up ahead.
-  LookAhead ahead;
+  std::uint64_t numbering = 0;  ///< Of these.
+  std::uint64_t written = 0;    ///< The last batch that the snapshot is certain to have;
+  std::uint64_t entered = 0;    ///< as many requests' targets, too.
+  RecipeBlocks blocks;          ///< Of the snapshot.
+  std::vector<Found> found;     ///< Of the expansions.
   std::vector<StoreId> inputs;
   std::vector<Blob> values;
   std::vector<Error> errors;

@@ -323,6 +323,10 @@ BytesView GraphView::record(Id id) {
 
 BytesView GraphView::stored_record(Id id) {
   if (staging_ != nullptr) return get(transaction_, tables().records, id).value_or(BytesView());
+  return record_reader().find(id);
+}
+
+RecordReader& GraphView::record_reader() {
   if (!records_bound_) {
     if (session_.records) {
       session_.records.bind(transaction_);
@@ -331,7 +335,7 @@ BytesView GraphView::stored_record(Id id) {
     }
     records_bound_ = true;
   }
-  return session_.records.find(id);
+  return session_.records;
 }
 
 bool GraphView::is_near(Id input, Id dependent) {

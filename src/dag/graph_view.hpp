@@ -153,6 +153,16 @@ class GraphView {
   }
   /// Empty if the node has none. Valid as a payload.
   BytesView record(Id id);
+  /// Calls `visit(Id)` for those of a range of nodes that have one, in order, until it returns false. Requires:
+  /// `only_reads`.
+  template <class Visit>
+  void for_each_record(Id from, Id to, Visit&& visit) {
+    RecordReader& reader = record_reader();
+    for (auto record = reader.at_least(from); record && record->key < to; record = reader.at_least(from)) {
+      if (!visit(static_cast<Id>(record->key))) return;
+      from = static_cast<Id>(record->key) + 1;
+    }
+  }
   /// How many nodes have one.
   std::uint64_t records() const { return table_size(transaction_, tables().records).entries; }
 
@@ -188,6 +198,7 @@ class GraphView {
   BytesView check_inputs(std::uint32_t number, BytesView stored);
   BytesView payload_bytes(std::uint32_t number);
   BytesView stored_record(Id id);
+  RecordReader& record_reader();
   BytesView long_payload(Id id);
 
   template <class Visit>

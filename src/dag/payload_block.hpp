@@ -42,6 +42,8 @@ class PayloadView {
     if (begin > end || end > payloads_.size()) throw_corrupted("a payload runs out of its block");
     return payloads_.subspan(begin, end - begin);
   }
+  /// Where the first one begins.
+  const std::byte* data() const noexcept { return payloads_.data(); }
   /// Bytes of all payloads inside.
   std::size_t size() const noexcept { return payloads_.size(); }
 

@@ -24,13 +24,19 @@ class RecordReader {
     cursor_.bind(transaction);
     any_ = cursor_.entries() != 0;
     placed_ = false;
+    next_.reset();
   }
 
+  /// The first record of this id or a higher one. Valid for the transaction.
+  const std::optional<TableEntry>& at_least(Id id) {
+    if (any_ && (!placed_ || id < from_ || (next_ && id > next_->key))) move_to(id);
+    return next_;
+  }
   /// Empty: none. Valid for the transaction.
   BytesView find(Id id) {
     if (!any_) return {};
-    if (!placed_ || id < from_ || (next_ && id > next_->key)) move_to(id);
-    return next_ && next_->key == id ? next_->value : BytesView();
+    const std::optional<TableEntry>& record = at_least(id);
+    return record && record->key == id ? record->value : BytesView();
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "store/store_reader.hpp"
 
+#include <algorithm>
+
 #include "core/recipe_format.hpp"
 #include "storage/failure.hpp"
 #include "store/recipe_payload.hpp"
@@ -14,7 +16,6 @@ void StoreReader::fill(OpenBlock& block, std::uint32_t number) {
   block = OpenBlock();  // If it is damaged.
   block.lists = graph_.block(number);
   block.payloads = graph_.payloads(number);
-  block.addresses = graph_.key_at(graph_.shape().first_of(number));
   block.number = number;
 }
 
@@ -80,6 +81,51 @@ void StoreReader::describe(Id id, OpenBlock& block, std::uint32_t slot, Answer& 
   inputs.resize(first + list.count);
   Id* at = inputs.data() + first;
   graph_.for_each_input(id, list, [&](Id input) { return *at++ = input, true; });
+}
+
+bool StoreReader::decode(std::uint32_t number, RecipeBlock& block) {
+  constexpr std::size_t most_records = 32;
+  block.number = RecipeBlock::no_block;
+  try {
+    const std::optional<graph::PayloadView> payloads = graph_.payloads(number);
+    if (!payloads) return false;
+    block.first = shape().first_of(number);
+    decode_lists(block, number, *payloads);
+    std::size_t records = 0;
+    graph_.for_each_record(block.first, block.first + shape().nodes(), [&](Id id) {
+      block.entries[id - block.first].function = RecipeBlock::no_function;
+      return ++records < most_records;
+    });
+    if (records == most_records) return false;
+    block.number = number;
+    return true;
+  } catch (...) {  // To look them up tells what is wrong.
+    return false;
+  }
+}
+
+void StoreReader::decode_lists(RecipeBlock& block, std::uint32_t number, const graph::PayloadView& payloads) {
+  const graph::BlockView lists = graph_.block(number);
+  block.addresses = graph_.key_at(block.first);
+  block.payloads = payloads.data();
+  block.inputs.resize(std::max(block.inputs.size(), lists.bytes().size()));
+  Id* const inputs = block.inputs.data();
+  Id* at = inputs;
+  lists.read_all_lists([&](std::uint32_t slot, graph::EncodedList& list) {
+    RecipeBlock::Entry& entry = block.entries[slot];
+    entry = {};
+    Id* const first = at;
+    if (!list.outside) list.for_each(block.first + slot, [&](Id input) { return *at++ = input, true; });
+    const bool is_recipe = lists.has_entry(slot) && !lists.is_dead(slot);
+    if (!is_recipe || list.outside || payloads.is_outside(slot)) return;
+    const RecipePayload payload = split_payload(payloads.at(slot));
+    entry.function = payload.function;
+    entry.first_input = static_cast<std::uint16_t>(first - inputs);
+    entry.input_count = static_cast<std::uint16_t>(at - first);
+    entry.param_bytes = static_cast<std::uint16_t>(payload.params.size());
+    entry.first_param = static_cast<std::uint16_t>(payload.params.empty() ? 0 : payload.params.data() - block.payloads);
+  });
+  for (std::size_t slot = lists.count(); slot < block.entries.size(); ++slot) block.entries[slot] = {};
 }
 
 Result<const FunctionId*> StoreReader::function(std::uint32_t number) {

@@ -22,6 +22,7 @@
 #include <deriva/store/store.hpp>
 
 #include "dag/graph_view.hpp"
+#include "store/recipe_block.hpp"
 #include "store/stored_result.hpp"
 
 namespace deriva::detail {
@@ -67,10 +68,8 @@ class StoreReader {
   /// Nothing: no recipe has this address, nor this address among its inputs. It may be that of a leaf all the same.
   [[nodiscard]] std::optional<Id> find(const Address& address) { return graph_.find(address.bytes()); }
   [[nodiscard]] Address address(Id id) {
-    const std::uint32_t number = graph_.shape().block_of(id);
-    const std::uint32_t slot = id - graph_.shape().first_of(number);
     std::array<std::byte, Address::size_bytes> bytes;
-    std::memcpy(bytes.data(), open(number).addresses + slot * bytes.size(), bytes.size());
+    std::memcpy(bytes.data(), graph_.key_at(id), bytes.size());
     return Address(bytes);
   }
 
@@ -79,6 +78,12 @@ class StoreReader {
   [[nodiscard]] Answer look_up(Id id);
   /// The same; appends the inputs to `inputs`, and leaves those of the answer empty.
   [[nodiscard]] Answer look_up(Id id, std::vector<Id>& inputs);
+
+  /// How ids are divided into blocks.
+  [[nodiscard]] const graph::BlockShape& shape() const noexcept { return graph_.shape(); }
+  /// Decodes a block that has nodes. False: it is damaged, or has no recipes, or so many results that most are to be
+  /// looked up by themselves.
+  [[nodiscard]] bool decode(std::uint32_t number, RecipeBlock& block);
 
   /// Calls `visit(Id)` for each dependent, each once, until it returns false. Throws as `look_up`.
   template <class Visit>
@@ -120,7 +125,6 @@ class StoreReader {
     std::uint32_t number = ~std::uint32_t{0};
     graph::BlockView lists;
     std::optional<graph::PayloadView> payloads;
-    const std::byte* addresses = nullptr;
     std::uint32_t group = ~std::uint32_t{0};  ///< Eight neighbours, of which one was asked for last.
     bool has_starts = false;
     std::array<const std::uint8_t*, 8> starts;  ///< Of their lists, once another one was asked for.
@@ -132,6 +136,7 @@ class StoreReader {
   }
   void fill(OpenBlock& block, std::uint32_t number);
   static graph::EncodedList list(OpenBlock& block, std::uint32_t slot);
+  void decode_lists(RecipeBlock& block, std::uint32_t number, const graph::PayloadView& payloads);
   void describe(Id id, OpenBlock& block, std::uint32_t slot, Answer& answer, std::vector<Id>& inputs);
 
   const Store& store_;

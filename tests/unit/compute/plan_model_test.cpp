@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compute/plan.hpp"
+#include "compute/plan_expand.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/plan_fixture.hpp"
 
@@ -90,7 +91,7 @@ class PlanModel {
   }
 
   void act_on_work(std::size_t choice) {
-    if (choice == 0) f_.plan.take_expansions(1 + pick(4), expanding_);
+    if (choice == 0) expand();
     if (choice == 1) start();
     if (choice == 2 && !expanding_.empty()) f_.answer(take(expanding_));
     if (choice == 3 && !running_.empty()) report(take(running_));
@@ -101,6 +102,18 @@ class PlanModel {
     if (choice == 8 && !running_.empty()) expire(running_[pick(running_.size())]);
     if (f_.plan.lacks_memory() && !f_.plan.spill() && f_.plan.is_stuck()) f_.plan.admit_anyway();
     check();
+  }
+
+  /// Some are answered as they come.
+  void expand() {
+    f_.plan.expand(1 + pick(6), [&](const Plan::Expansion& expansion) {
+      if (pick(2) == 0) {
+        f_.answer(expansion);
+      } else {
+        expanding_.push_back(expansion);
+      }
+      return pick(6) != 0;
+    });
   }
 
   void start() {
