@@ -15,6 +15,7 @@
 #include <deriva/compute/executor.hpp>
 #include <deriva/compute/function_registry.hpp>
 
+#include "executor/contender.hpp"
 #include "executor/work_graph.hpp"
 #include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
@@ -40,7 +41,7 @@ class CancelledRun {
         cancelled_ = Clock::now();
         signal_.emit(asio::cancellation_type::terminal);
       }
-      return Blob::copy_of(std::as_bytes(std::span(&half_, 1)));
+      return blob_of(half_);
     });
   }
 

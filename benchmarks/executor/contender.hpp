@@ -41,6 +41,8 @@ class Job {
 };
 
 [[nodiscard]] std::uint64_t number_in(const deriva::Blob& blob);
+[[nodiscard]] deriva::Blob blob_of(std::uint64_t number);
+[[nodiscard]] std::uint64_t sum_of(std::span<const deriva::Blob> inputs);
 
 /// Computes a job once, with so many threads; returns the time in ns.
 using Turn = std::function<double(Job& job, std::size_t threads)>;

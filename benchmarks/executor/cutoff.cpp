@@ -4,7 +4,6 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <span>
@@ -17,6 +16,7 @@
 #include <deriva/compute/function_registry.hpp>
 #include <deriva/store/store.hpp>
 
+#include "executor/contender.hpp"
 #include "support/relaxed_store.hpp"
 #include "support/samples.hpp"
 
@@ -39,12 +39,6 @@ constexpr std::chrono::nanoseconds everything{0};
 
 BytesView bytes_of(const std::uint64_t& number) { return std::as_bytes(std::span(&number, 1)); }
 
-std::uint64_t number_of(const Blob& value) {
-  std::uint64_t number = 0;
-  std::memcpy(&number, value.view().data(), sizeof(number));
-  return number;
-}
-
 /// A binary tree over leaves. Each leaf is read by a function of its own; the nodes above ignore the lowest bit.
 class Tree {
  public:
@@ -52,7 +46,7 @@ class Tree {
       : store_(open_relaxed(directory)), readers_(std::bit_ceil(nodes) / 2) {
     registry_.add({"read", "1"}, [](std::span<const Blob> inputs, const deriva::Params&) { return inputs[0]; });
     registry_.add({"add", "1"}, [](std::span<const Blob> inputs, const deriva::Params&) {
-      const std::uint64_t sum = (number_of(inputs[0]) & ~std::uint64_t{1}) + (number_of(inputs[1]) & ~std::uint64_t{1});
+      const std::uint64_t sum = (number_in(inputs[0]) & ~std::uint64_t{1}) + (number_in(inputs[1]) & ~std::uint64_t{1});
       return Blob::copy_of(bytes_of(sum));
     });
     std::vector<Recipe> level;
@@ -93,7 +87,7 @@ class Tree {
     MaterializeOptions request;
     request.outcome = &outcome;
     std::uint64_t value = 0;
-    const double time = nanoseconds([&] { value = number_of(executor.materialize(target, request).value()); });
+    const double time = nanoseconds([&] { value = number_in(executor.materialize(target, request).value()); });
     require(value == readers_ * (readers_ - 1), "the tree has another value");
     executor.flush().value();
     return time;

@@ -296,11 +296,13 @@ void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
   }
 }
 
-/// Takes back what was lent.
+/// Takes back what was lent. Who failed may be tried again, and keeps it as well.
 void Engine::disconnect(Worker& worker) {
   for (const PlanJob::Wire& wire : worker.batch.wires) {
     Blob& lent = worker.batch.inputs[wire.position];
-    if (wire.alone && !lent.empty()) **worker.ran[wire.from].result = std::move(lent);
+    if (!wire.alone || lent.empty()) continue;
+    const std::optional<Result<Blob>>& result = worker.ran[wire.job].result;
+    **worker.ran[wire.from].result = result && *result ? std::move(lent) : lent;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "compute/failures.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -31,14 +32,11 @@ FailuresPtr merge(const FailuresPtr& a, const FailuresPtr& b) {
 Error summarize(const Failures& failures) {
   const Error& first = failures.errors.front();
   if (failures.errors.size() == 1) return first;
-  std::string message = fmt::format("{}; and {}{} others failed:", first.message(),
-                                    failures.complete ? "" : "more than ", failures.errors.size() - 1);
-  for (std::size_t i = 1; i < failures.errors.size(); ++i) message += " " + failures.errors[i].message() + ";";
-  message.back() = '.';
-  Error all(first.code(), std::move(message));
-  if (first.address() != nullptr) all = all.with_address(*first.address());
-  if (first.function() != nullptr) all = all.with_function(*first.function());
-  return all;
+  std::string others =
+      fmt::format("; and {}{} others failed:", failures.complete ? "" : "more than ", failures.errors.size() - 1);
+  for (std::size_t i = 1; i < failures.errors.size(); ++i) others += " " + failures.errors[i].message() + ";";
+  others.back() = '.';
+  return first.with_note(std::move(others)).with_class(ErrorClass::unknown);
 }
 
 }  // namespace deriva::detail

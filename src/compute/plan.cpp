@@ -159,8 +159,10 @@ NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(Store
   n.id = id;
   n.owner = request;
   n.state = State::unexpanded;
-  n.forced = recompute != Recompute::nothing;
-  n.forces_inputs = recompute == Recompute::everything;
+  if (recompute != Recompute::nothing) {
+    n.forced = true;
+    n.forces_inputs = recompute == Recompute::everything;
+  }
   ++requests_[request].members;
   exploring_.begin(requests_[request].period);
   to_be_expanded(node, memory_.is_limited());

@@ -12,7 +12,7 @@
 namespace deriva::detail {
 
 /// A node of a plan: one cache line. What it needs until it is available gives way to its value.
-struct PlanNode {
+struct alignas(64) PlanNode {
   enum class State : std::uint8_t {
     gone,
     unexpanded,

@@ -21,6 +21,7 @@ struct Error::Detail {
   std::optional<std::uint64_t> offset;
   std::vector<std::byte> path;
   std::size_t key_size = 0;
+  std::string note;
   std::string message;  ///< The text with all the rest.
 
   [[nodiscard]] std::string compose(Errc code) const;
@@ -125,7 +126,7 @@ std::string Error::Detail::compose(Errc code) const {
   if (address) add(function ? "recipe" : "address", address->to_string());
   if (offset) add("offset", std::to_string(*offset));
   if (!known.empty()) known += ')';
-  return result + known + path_text(path, key_size);
+  return result + known + path_text(path, key_size) + note;
 }
 
 std::string_view to_string(Errc code) noexcept { return words_of(code).name; }
@@ -184,6 +185,12 @@ Error Error::with_function(const FunctionId& function) const {
 Error Error::with_offset(std::uint64_t offset) const {
   Detail detail = copy_detail();
   detail.offset = offset;
+  return with_detail(std::move(detail));
+}
+
+Error Error::with_note(std::string note) const {
+  Detail detail = copy_detail();
+  detail.note = std::move(note);
   return with_detail(std::move(detail));
 }
 

@@ -211,7 +211,7 @@ const std::byte* GraphView::key_at(Id id) {
     return staging_->keys.data() + (id - staging_->first_key) * key_size;
   }
   const std::uint32_t number = shape_.block_of(id);
-  const std::size_t offset = shape_.slot_of(id) * key_size;
+  const std::size_t offset = (id - shape_.first_of(number)) * key_size;
   if (number < clean_blocks_) {
     const std::byte* addresses = session_.addresses[number];
     if (addresses == nullptr) {

@@ -34,7 +34,7 @@ class RecipeBlocks {
   }
   /// The same; decodes it if that is likely to pay. Null, too, if it cannot be decoded.
   const RecipeBlock* open(Id id) {
-    if (const RecipeBlock* const block = find(id)) return block;
+    if (const RecipeBlock* const block = find(id)) return count_use(), block;
     const std::uint32_t number = shape_.block_of(id);
     if (last_ == number) count_use();
     last_ = number;

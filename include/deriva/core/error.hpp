@@ -101,6 +101,8 @@ class Error {
   [[nodiscard]] Error with_address(const Address& address) const;
   [[nodiscard]] Error with_function(const FunctionId& function) const;
   [[nodiscard]] Error with_offset(std::uint64_t offset) const;
+  /// A note ends the message, after all that is known.
+  [[nodiscard]] Error with_note(std::string note) const;
   template <class Key>
   [[nodiscard]] Error with_path(std::span<const Key> keys) const {
     static_assert(std::is_trivially_copyable_v<Key>);

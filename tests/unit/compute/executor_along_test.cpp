@@ -20,7 +20,8 @@ constexpr int length = 200;
 /// Functions that take next to nothing, which an executor knows after the first hundred calls.
 struct ShortFixture : ComputeFixture {
   ShortFixture() {
-    add("short", [this](std::span<const Blob>, const Params& params) -> Result<Blob> {
+    add("short", [this](std::span<const Blob> inputs, const Params& params) -> Result<Blob> {
+      if (!inputs.empty() && inputs[0] != value) return Error(Errc::function_failed, "the input is another one");
       if (std::get<std::int64_t>(params.at("number")) != bad || failures.fetch_sub(1) <= 0) return value;
       return Error(Errc::function_failed, "on purpose").with_class(error_class);
     });

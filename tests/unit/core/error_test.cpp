@@ -86,6 +86,9 @@ TEST_CASE("a message hides what is known") {
   REQUIRE(Error(Errc::malformed, "a NaN").with_offset(12).message() == "a NaN (offset 12)");
   REQUIRE(Error(Errc::function_not_found, "no such function").with_address(address).with_function(function).message() ==
           "no such function (function concat/1, recipe " + address.to_string() + ")");
+  const std::string noted = "function concat/1 failed: boom (recipe " + address.to_string() + "); and so on.";
+  REQUIRE(boom.with_note("; and so on.").with_function(function).with_address(address).message() == noted);
+  REQUIRE(boom.with_function(function).with_address(address).with_note("; and so on.").message() == noted);
 }
 
 TEST_CASE("with_* changes the error it is called on, or forgets what was known") {
