@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "compute/engine.hpp"
@@ -56,7 +57,8 @@ bool Engine::expand(Lock& lock, Worker& worker) {
 /// when a slice was taken.
 void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
   worker.blocks.begin(reader);
-  for (std::size_t looked_up = 0;;) {
+  std::size_t left = nodes_per_step;
+  for (bool goes_on = true; goes_on;) {
     const bool fits = reader.numbering() == worker.numbering;
     if (fits) look_up(worker, reader);
     lock.lock();
@@ -70,13 +72,14 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
       follow_numbering(reader);
       for (const Plan::Expansion& expansion : worker.expansions) plan_.retry(expansion.node);
     }
-    looked_up += worker.expansions.size();
+    left -= std::min(left, worker.expansions.size());
     worker.expansions.clear();
-    if (answered && looked_up < nodes_per_step && may_answer(worker)) looked_up += answer_decoded(worker, reader);
+    const std::size_t decoded = answered && left > 0 && may_answer(worker) ? answer_decoded(worker, reader) : 0;
+    left -= std::min(left, decoded);
+    goes_on = !worker.expansions.empty() || (decoded > 0 && plan_.has_expansions());
     count_met();
     if (plan_.has_ready()) wake();
     lock.unlock();
-    if (worker.expansions.empty()) return;
   }
 }
 

@@ -105,7 +105,7 @@ TEST_CASE("recipe blocks: a block is decoded although it is damaged, or has no r
 
 TEST_CASE("recipe blocks: blocks are decoded of which one recipe is asked for each, or never again after that") {
   StoreFixture f;
-  put_all_kinds(f, 127 * 40, false);
+  put_all_kinds(f, std::size_t{127} * 40, false);
   read(f, [&](StoreReader& reader) {
     RecipeBlocks blocks;
     blocks.begin(reader);
