@@ -14,8 +14,7 @@ void Plan::expand(std::size_t most, Take&& take) {
   for (bool goes_on = true; goes_on && most > 0 && expansions_ > 0;) {
     const std::uint32_t slot = pick(to_expand);
     if (slot == none) return;
-    Request& request = requests_[slot];
-    ++request.members;  // It keeps its slot as long as it has its turn.
+    Request& request = requests_[slot];  // Nobody takes the slot meanwhile, even if its last node goes.
     for (std::size_t i = 0; i < turn && goes_on && most > 0 && !request.unexpanded.empty(); ++i, --most) {
       const NodeId node = request.unexpanded.pop(nodes_);
       Node& n = nodes_[node];
@@ -30,7 +29,6 @@ void Plan::expand(std::size_t most, Take&& take) {
     }
     request.expands = !request.unexpanded.empty();
     next_turn(to_expand, slot, request.expands);
-    leave(slot);
   }
 }
 

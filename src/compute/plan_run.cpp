@@ -110,9 +110,8 @@ void Plan::admit_ready(Taking& taking) {
   for (std::size_t left = taking.room + most_unwanted; left > 0 && ready_ > 0 && may_admit(taking);) {
     const std::uint32_t slot = pick(to_run);
     if (slot == none) return;
-    Request& request = requests_[slot];
+    Request& request = requests_[slot];  // Nobody takes the slot meanwhile, even if its last node goes.
     ReadyQueue& queue = queues_[request.ready];
-    ++request.members;  // It keeps its slot as long as it has its turn.
     do {
       --ready_;
       --left;
@@ -121,7 +120,6 @@ void Plan::admit_ready(Taking& taking) {
     const bool has_more = !queue.empty();
     next_turn(to_run, slot, has_more);
     if (!has_more) queues_.give_back(std::exchange(request.ready, none));
-    leave(slot);
   }
 }
 
