@@ -29,7 +29,6 @@ class EdgePool {
   EdgePool() { unused_.fill(none); }
 
   Edge& operator[](std::uint32_t edge) noexcept { return pages_[edge / page][edge % page]; }
-  const Edge& operator[](std::uint32_t edge) const noexcept { return pages_[edge / page][edge % page]; }
   /// A whole run, by its first edge.
   Edge* run(std::uint32_t first) noexcept { return &(*this)[first]; }
 

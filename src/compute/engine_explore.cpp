@@ -149,7 +149,7 @@ void Engine::look_up(Worker& worker, StoreReader& reader) {
 void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found) {
   found.first_input = worker.inputs.size();
   bool forced = false;
-  const RecipeBlock* const block = !expansion.forced ? worker.blocks.open(expansion.id) : nullptr;
+  const RecipeBlock* const block = expansion.forced ? nullptr : worker.blocks.open(expansion.id);
   if (block != nullptr && block->entry(expansion.id).function != RecipeBlock::no_function) {
     const RecipeBlock::Entry& recipe = block->entry(expansion.id);
     const std::span<const StoreId> inputs = block->inputs_of(recipe);

@@ -151,7 +151,7 @@ class Plan {
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
   void complete(NodeId node, Blob&& value);
-  /// Fetches dependents of running nodes, which lie anywhere, into the processor's caches: before many are answered.
+  /// Fetches dependents, which lie anywhere, into the processor's caches: before many jobs are answered. Some may be.
   void prefetch_dependents(std::span<const Job> jobs);
 
   /// A running node that can be asked to stop: once nobody is interested in it, it is forgotten at once, so that the

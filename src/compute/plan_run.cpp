@@ -258,6 +258,7 @@ void Plan::prefetch_dependents(std::span<const Job> jobs) {
   constexpr int most_dependents = 3;
   ahead_.clear();
   for (const Job& job : jobs) {
+    if (job.node >= nodes_.end()) continue;  // It was answered elsewhere, and the memory of its plan given back.
     const std::uint32_t edge = nodes_[job.node].first_dependent;
     if (edge == none) continue;
     __builtin_prefetch(&edges_[edge]);

@@ -119,6 +119,18 @@ TEST_CASE("plan: a chain of a million is dropped or fails without recursion") {
   REQUIRE(run_all(plan) == 1);
 }
 
+TEST_CASE("plan: a job that was answered meanwhile is looked for in memory that was given back") {
+  LargePlan plan;
+  expand_chain(plan);
+  const std::vector<Plan::Job> jobs{plan.take_one().value()};
+  plan.prefetch_dependents(jobs);
+  REQUIRE(plan.drop_request(1));
+  plan.sweep_all();
+  plan.complete(jobs[0].node, Blob());
+  REQUIRE(plan.size() == 0);
+  plan.prefetch_dependents(jobs);
+}
+
 TEST_CASE("plan: the rate of verification is raised over a chain of a million without recursion") {
   LargePlan plan;
   expand_chain(plan);
