@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "compute/slab.hpp"
@@ -50,13 +51,9 @@ class EdgePool {
       return run;
     }
     const std::uint32_t size = size_of(size_class);
-    if (end_ % page + size > page || end_ == pages_.size() * page) {
-      end_ = static_cast<std::uint32_t>(pages_.size()) * page;  // What was left of the page is given up.
-      pages_.push_back(std::make_unique_for_overwrite<Edge[]>(page));
-    }
-    const std::uint32_t first = end_;
-    end_ += size;
-    return first;
+    if (size > left_) add_page();
+    left_ -= size;
+    return std::exchange(end_, end_ + size);
   }
   void give_back(std::uint32_t first, std::uint32_t count) {
     std::uint32_t& head = unused_[class_of(count)];
@@ -76,9 +73,17 @@ class EdgePool {
     return static_cast<std::uint32_t>(size_class < exact ? size_class + 1 : exact << (size_class - exact + 1));
   }
 
+  /// What was left of the last one is given up.
+  void add_page() {
+    pages_.push_back(std::make_unique_for_overwrite<Edge[]>(page));
+    end_ = static_cast<std::uint32_t>(pages_.size() - 1) * page;
+    left_ = page;
+  }
+
   std::vector<std::unique_ptr<Edge[]>> pages_;
   std::array<std::uint32_t, classes> unused_{};
   std::uint32_t end_ = 0;
+  std::uint32_t left_ = 0;  ///< Of the last page.
 };
 
 }  // namespace deriva::detail

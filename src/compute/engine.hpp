@@ -27,6 +27,8 @@
 #include "compute/error_memo.hpp"
 #include "compute/fair_mutex.hpp"
 #include "compute/function_table.hpp"
+#include "compute/lone_work.hpp"
+#include "compute/pace.hpp"
 #include "compute/plan.hpp"
 #include "compute/request.hpp"
 #include "compute/result_cache.hpp"
@@ -180,6 +182,10 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   bool to_write() const;
   bool can_make_room() const;
   bool to_explore() const;
+  bool is_left_alone() const;
+  void watch();
+  void look_whether_it_gets_on(Clock::time_point now);
+  bool may_explore() const;
   bool may_run() const;
   bool has_work() const;
 
@@ -216,7 +222,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   // engine_run.cpp: functions, and their calls
   bool may_take_along() const;
   void prepare(Worker& worker);
-  void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran, float average);
+  void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   std::uint32_t executions(const Plan::Job& job) const;
   void gather(Worker& worker);
   void find_stored(Worker& worker);
@@ -224,10 +230,12 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void drop_job(const Plan::Job& job, const RequestPtr& owner);
   void drop_job(const DetachedRun& run);
   void call_functions(Worker& worker);
-  static void connect(Worker& worker, const PlanJob::Wire& wire);
+  Clock::time_point call_function(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran,
+                                  Clock::time_point last);
+  static void connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs);
   static void disconnect(Worker& worker);
-  void detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs);
-  void execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran);
+  void detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs);
+  void execute_repeatedly(const Plan::Job& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran);
   Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                       const FunctionRun* run) const;
   Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
@@ -237,7 +245,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void announce(Lock& lock, Worker& worker);
   void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
-  void settle(Lock& lock, Worker& worker);
+  void settle(Lock& lock, Worker& worker, Clock::duration prepared);
+  void settle_jobs(Worker& worker);
   void put_back(Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
   void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
@@ -248,26 +257,16 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
                   std::vector<Address>* discovered = nullptr);
 
   // engine_reasons.cpp: what changed
-  /// Whether to look for what changed since something like the job's recipe was computed, if anybody is told.
-  bool worth_explaining(const Plan::Job& job, float average) const {
-    if (!options_.explain_from || job.reason != RunReason::never_computed || job.input_count == 0) return false;
-    return average == 0 || average >= static_cast<float>(options_.explain_from->count());
-  }
+  void prepare_explanation(Worker& worker, std::uint32_t number);
   static bool is_explained(const Plan::Job& job, const RequestPtr& owner);
   void explain(Worker& worker) const;
   void explain(StoreReader& reader, Plan::Job& job, StoreId id) const;
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
-  void prepare_look_back(Worker& worker, std::uint32_t number, float average);
+  void prepare_look_back(Worker& worker, std::uint32_t number);
   /// Whether there is a result of the job's own recipe.
   static bool was_computed(const Plan::Job& job) {
     return job.reason == RunReason::forced || job.reason == RunReason::evicted;
-  }
-  /// Whether to look, before the function is called, for a result that it need not or must not differ from.
-  bool worth_looking_back(const Plan::Job& job, float average) const {
-    if (was_computed(job)) return true;
-    if (!options_.early_cutoff || job.input_count == 0) return false;
-    return average == 0 || average >= static_cast<float>(options_.early_cutoff->count());
   }
   /// Whether the result is to be found by the values of the inputs.
   bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const {
@@ -384,14 +383,15 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::optional<Error> write_error_;                                      ///< The first since somebody was told.
   boost::unordered_flat_map<NodeId, std::shared_ptr<FunctionRun>> runs_;  ///< Of functions that take a context.
   std::deque<std::shared_ptr<SharedVerification>> verifications_;         ///< With executions that nobody has begun.
-  float function_time_ = 0;       ///< Running average over all functions, in nanoseconds.
-  std::size_t tiny_batches_ = 0;  ///< Under way: of functions that take little.
-  std::size_t active_ = 0;        ///< Slots taken: threads that may run plain functions.
-  std::size_t busy_ = 0;          ///< Of these: outside the lock, working.
-  std::size_t inside_ = 0;        ///< Other threads inside: coroutine functions that are being finished.
-  std::size_t posted_ = 0;        ///< Drains that were posted and have not begun.
-  std::size_t blocked_ = 0;       ///< Threads that wait for `changed_`.
-  bool exploring_ = false;        ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
+  Pace pace_;
+  LoneWork lone_;                           ///< Exploring, and functions that are not worth sharing.
+  std::optional<Clock::time_point> watch_;  ///< When to look whether it gets on, if something waits for it.
+  std::size_t active_ = 0;                  ///< Slots taken: threads that may run plain functions.
+  std::size_t busy_ = 0;                    ///< Of these: outside the lock, working.
+  std::size_t inside_ = 0;                  ///< Other threads inside: coroutine functions that are being finished.
+  std::size_t posted_ = 0;                  ///< Drains that were posted and have not begun.
+  std::size_t blocked_ = 0;                 ///< Threads that wait for `changed_`.
+  bool exploring_ = false;  ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
   bool stopping_ = false;
   bool closed_ = false;  ///< Nothing of what ran when it was stopped runs any more.
 };

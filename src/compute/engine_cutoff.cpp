@@ -17,12 +17,14 @@ constexpr float share_for_hashing = 0.25F;
 
 }  // namespace
 
-void Engine::prepare_look_back(Worker& worker, std::uint32_t number, float average) {
+/// To look, before the function is called, for a result that it need not or must not differ from.
+void Engine::prepare_look_back(Worker& worker, std::uint32_t number) {
   const Plan::Job& job = worker.batch.jobs[number];
+  if (job.input_count == 0 && !was_computed(job)) return;
   const StoreId id = plan_.store_id(job.node);
   if (id == none) return;
   if (worker.look_backs.empty()) worker.known_inputs.clear();
-  worker.look_backs.push_back({number, id, worker.known_inputs.size(), average});
+  worker.look_backs.push_back({number, id, worker.known_inputs.size(), job.average});
   worker.plan_inputs.clear();
   plan_.append_inputs(job.node, worker.plan_inputs);
   for (const Plan::Input& input : worker.plan_inputs) {

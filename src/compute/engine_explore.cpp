@@ -29,7 +29,7 @@ Worker::Known known(StoreReader::Known known) {
 }  // namespace
 
 bool Engine::expand(Lock& lock, Worker& worker) {
-  if (exploring_ || !to_explore()) return false;
+  if (!may_explore()) return false;
   worker.expansions.clear();
   plan_.take_expansions(slice_nodes(), worker.expansions);
   if (worker.expansions.empty()) return false;
@@ -38,6 +38,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   worker.entered = entered_;
   ++busy_;
   exploring_ = true;
+  const LoneWork::Ticket ticket = lone_.begin();
   wake();
   lock.unlock();
   const Result<void> done = read(store_, [&](StoreReader& reader) { explore(lock, worker, reader); });
@@ -47,6 +48,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   }
   --busy_;
   exploring_ = false;
+  lone_.end(ticket);
   if (events_.planning() && !plan_.has_expansions()) events_.plans_made();
   wake();
   deliver(lock);
@@ -203,8 +205,8 @@ void Engine::introduce(ResolvedFunction& function) {
   plan_.set_function(function.number, function,
                      {function.function.is_coroutine() ? coroutine_limit_
                       : options.blocking               ? blocking_limit_
-                                                       : Plan::Place::unlimited,
-                      resource == resources_.end() ? Plan::Place::unlimited : resource->second},
+                                                       : Plan::unlimited,
+                      resource == resources_.end() ? Plan::unlimited : resource->second},
                      function.is_simple);
 }
 
@@ -219,9 +221,9 @@ void Engine::answer(Worker& worker, StoreReader& reader, const Plan::Expansion& 
   }
   if (found.looked_in_cache && events_.on()) {
     const Blob* const value = found.has_value ? &worker.values[found.place] : nullptr;
-    events_.looked_up(event::Tier::memory, plan_.owner(node), worker.now, plan_.address(node), value);
+    events_.looked_up(event::Tier::memory, expansion.owner, worker.now, plan_.address(node), value);
   }
-  const RequestPtr& owner = owner_of(worker, plan_.owner(node));
+  const RequestPtr& owner = owner_of(worker, expansion.owner);
   if (found.known == Worker::Known::stored || found.has_value) {
     if (owner) {
       ++owner->outcome.reused;
@@ -241,18 +243,13 @@ void Engine::plan_recipe(Worker& worker, StoreReader& reader, const Plan::Expans
   if (!known_errors_.empty() && !expansion.forced) {
     if (const Error* const failed = known_errors_.find(plan_.address(node))) return plan_.fail(node, *failed);
   }
-  if (const RequestPtr& owner = owner_of(worker, plan_.owner(node))) ++owner->progress.planned;
-  if (events_.on()) events_.to_compute(plan_.owner(node), worker.now, plan_.address(node));
+  if (const RequestPtr& owner = owner_of(worker, expansion.owner)) ++owner->progress.planned;
+  if (events_.on()) events_.to_compute(expansion.owner, worker.now, plan_.address(node));
   introduce(function);
-  auto address_of = [&](StoreId id) {
-    if (const RecipeBlock* const block = worker.blocks.find(id)) return block->address(id);
-    try {
-      return reader.address(id);
-    } catch (...) {  // Damage, which looking it up will tell.
-      return Address();
-    }
-  };
-  plan_.set_recipe(node, found, address_of);
+  plan_.set_recipe(node, found, [&](StoreId id) {
+    const RecipeBlock* const block = worker.blocks.find(id);
+    return block != nullptr ? block->address(id) : reader.address_or_none(id);
+  });
 }
 
 }  // namespace deriva::detail

@@ -6,6 +6,15 @@
 
 namespace deriva::detail {
 
+/// To look for what changed since something like the job's recipe was computed, if anybody is told.
+void Engine::prepare_explanation(Worker& worker, std::uint32_t number) {
+  const Plan::Job& job = worker.batch.jobs[number];
+  if (job.reason != RunReason::never_computed || job.input_count == 0) return;
+  if (!is_explained(job, owner_of(worker, job.owner))) return;
+  const StoreId id = plan_.store_id(job.node);
+  if (id != none) worker.unexplained.emplace_back(number, id);
+}
+
 bool Engine::is_explained(const Plan::Job& job, const RequestPtr& owner) {
   return job.flight.number != 0 || (owner && owner->options.on_computed);
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "compute/boundary.hpp"
@@ -25,6 +26,10 @@ constexpr float shared_time = 20'000;
 /// takes most of a microsecond (executor.1us.*).
 constexpr std::chrono::microseconds worth_keeping{5};
 
+float least_time(const std::optional<std::chrono::nanoseconds>& time) {
+  return time ? static_cast<float>(time->count()) : std::numeric_limits<float>::infinity();
+}
+
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
 Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                                const FunctionRun& run) {
@@ -41,7 +46,8 @@ bool Engine::run(Lock& lock, Worker& worker) {
   worker.batch.clear();
   if (!may_run()) return false;
   const std::size_t ready = plan_.ready_count();
-  const bool are_short = function_time_ < short_time;
+  const Clock::time_point began = ready >= timed_batch ? Clock::now() : Clock::time_point();
+  const bool are_short = pace_.function() < short_time;
   std::size_t most =
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
   if (options_.store_results) most = std::min(most, results_room());
@@ -53,9 +59,12 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (events_.on()) events_.begin_flights(worker.batch.jobs);
   prepare(worker);
   ++busy_;
-  const bool will_be_long = time >= batch_time;
-  tiny_batches_ += will_be_long ? 0U : 1U;
-  wake(will_be_long || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
+  const std::size_t count = worker.ran.size();
+  const bool is_timed = count >= timed_batch;
+  const bool is_tiny = !pace_.worth_sharing(time / static_cast<float>(count));
+  const LoneWork::Ticket ticket = is_tiny ? lone_.begin() : LoneWork::Ticket();
+  wake(time >= batch_time || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
+  const Clock::duration prepared = is_timed && ready >= timed_batch ? Clock::now() - began : Clock::duration();
   lock.unlock();
 
   if (!worker.look_backs.empty()) look_back(worker);
@@ -63,19 +72,16 @@ bool Engine::run(Lock& lock, Worker& worker) {
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
   if (flights_.is_shared()) share(lock, worker);
-  const bool is_timed = worker.ran.size() >= timed_batch;
   const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
   call_functions(worker);
   const Clock::duration taken = is_timed ? Clock::now() - started : Clock::duration();
 
   lock.lock();
-  tiny_batches_ -= will_be_long ? 0U : 1U;
-  // One that took longer than it does on average shows here at the latest.
-  const auto per_node = static_cast<float>(taken.count()) / static_cast<float>(worker.ran.size());
-  function_time_ = std::max(function_time_, per_node);
+  if (is_tiny) lone_.end(ticket);
+  pace_.functions_took(taken, count);
   announce(lock, worker);
   --busy_;
-  settle(lock, worker);
+  settle(lock, worker, prepared);
   return true;
 }
 
@@ -91,30 +97,29 @@ void Engine::prepare(Worker& worker) {
   worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
+  const float look_back_from = least_time(options_.early_cutoff);
+  const float explain_from = least_time(options_.explain_from);
   const auto count = static_cast<std::uint32_t>(worker.ran.size());
   for (std::uint32_t i = 0; i < count; ++i) {
     const Plan::Job& job = worker.batch.jobs[i];
     Worker::Ran& ran = worker.ran[i];
     ran.reset();
-    const float average = plan_.average(job.function->number);
     if (const RequestPtr& owner = owner_of(worker, job.owner)) ++owner->begun;
     ran.measured =
-        job.flight.number != 0 || average == 0 || average >= timed_always || ++worker.calls % timed_calls == 0;
-    if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(average));
-    if (worth_looking_back(job, average)) prepare_look_back(worker, i, average);
-    if (worth_explaining(job, average) && is_explained(job, owner_of(worker, job.owner))) {
-      const StoreId id = plan_.store_id(job.node);
-      if (id != none) worker.unexplained.emplace_back(i, id);
-    }
-    if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran, average);
+        job.flight.number != 0 || job.average == 0 || job.average >= timed_always || ++worker.calls % timed_calls == 0;
+    if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(job.average));
+    const float time = job.average > 0 ? job.average : std::numeric_limits<float>::max();
+    if (time >= look_back_from || was_computed(job)) prepare_look_back(worker, i);
+    if (time >= explain_from) prepare_explanation(worker, i);
+    if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }
 }
 
-void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran, float average) {
+void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
   ran.extra = std::make_unique<Worker::Extra>();
   Worker::Extra& extra = *ran.extra;
   extra.executions = executions(job);
-  extra.share = extra.executions > 1 && options_.concurrency > 1 && (average == 0 || average >= shared_time);
+  extra.share = extra.executions > 1 && options_.concurrency > 1 && (job.average == 0 || job.average >= shared_time);
   const Function& function = job.function->function;
   ran.measured = ran.measured || function.options().timeout.count() > 0;
   if (function.is_coroutine() || function.options().blocking) {
@@ -224,75 +229,82 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
 // --- Calling
 
 void Engine::call_functions(Worker& worker) {
-  const std::span<Blob> inputs = worker.batch.inputs;
+  worker.puts_back = false;
   Clock::time_point last{};  // When the one before ended, if that is known.
   std::span<const PlanJob::Wire> wires = worker.batch.wires;
-  worker.puts_back = false;
   for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
-    Worker::Ran& ran = worker.ran[i];
-    while (!wires.empty() && wires.front().job == i) {
-      connect(worker, wires.front());
-      wires = wires.subspan(1);
-    }
     const Plan::Job& job = worker.batch.jobs[i];
-    const Clock::time_point ended = std::exchange(last, Clock::time_point());
+    Worker::Ran& ran = worker.ran[i];
+    std::span<Blob> inputs = std::span(worker.batch.inputs).subspan(job.first_input, job.input_count);
+    for (; !wires.empty() && wires.front().job == i; wires = wires.subspan(1)) connect(worker, wires.front(), inputs);
     if (ran.is_over || ran.result) {
       ran.measured = false;
-      continue;
-    }
-    if (job.params.empty()) {
-      worker.params.clear();
-    } else if (const Result<void> decoded = decode_params(job.params, worker.params); !decoded) {
-      ran.result.emplace(decoded.error().with_address(*job.address));
-      ran.measured = false;
-      continue;
-    }
-    const std::span<Blob> own = inputs.subspan(job.first_input, job.input_count);
-    if (ran.extra && ran.extra->detached) {
-      ran.is_over = true;  // It goes its own way.
-      detach(worker, *ran.extra, own);
-      continue;
-    }
-    const Clock::time_point start = !ran.measured                  ? Clock::time_point()
-                                    : ended != Clock::time_point() ? ended
-                                                                   : Clock::now();
-    const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
-    if (executions == 1) {
-      if (job.flight.number != 0) events_.function_started(job, false, start);
-      ran.result.emplace(invoke(job, worker.params, own, ran.extra ? ran.extra->run.get() : nullptr));
+      last = {};
     } else {
-      execute_repeatedly(worker, job, own, ran);
-    }
-    if (ran.measured) {
-      last = worker.now = Clock::now();
-      ran.compute_time = (last - start) / executions;
-    }
-    if (job.flight.number != 0 && executions == 1) {
-      events_.function_finished(job, false, start, last, own, *ran.result);
-    }
-    if (ran.extra && ran.result) {
-      if (ran.measured) check_time(job, ran.compute_time, *ran.result);
-      if (ran.extra->known && !ran.extra->share) {
-        compare_with_known(job, ran.extra->known, *ran.result, ran.extra->verification);
-        last = Clock::time_point();
-      }
-    }
-    if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
-      cache_.put(*job.address, **ran.result, ran.compute_time);
+      last = call_function(worker, job, inputs, ran, last);
     }
   }
   disconnect(worker);
 }
 
-/// Hands on what a job came to. If it came to nothing, neither does the one that needs it, unless that was dropped.
-void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
-  if (worker.ran[wire.job].is_over) return;
-  Worker::Ran& from = worker.ran[wire.from];
-  if (from.result && *from.result) {
-    // To count a reference up and down takes a tenth of what an empty function takes (executor.empty.chain).
-    worker.batch.inputs[wire.position] = wire.alone ? std::move(**from.result) : **from.result;
+/// The one before ended at `last`; returns when this one did. Zero: it is not known.
+inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Plan::Job& job, std::span<Blob> inputs,
+                                                       Worker::Ran& ran, Clock::time_point last) {
+  Params& params = job.params.empty() ? worker.no_params : worker.params;
+  if (!job.params.empty()) {
+    if (const Result<void> decoded = decode_params(job.params, params); !decoded) {
+      ran.result.emplace(decoded.error().with_address(*job.address));
+      ran.measured = false;
+      return {};
+    }
+  }
+  if (ran.extra && ran.extra->detached) {
+    ran.is_over = true;  // It goes its own way.
+    detach(*ran.extra, params, inputs);
+    return {};
+  }
+  const Clock::time_point start = !ran.measured || last != Clock::time_point() ? last : Clock::now();
+  const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
+  if (executions == 1) {
+    if (job.flight.number != 0) events_.function_started(job, false, start);
+    ran.result.emplace(invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr));
   } else {
-    worker.ran[wire.job].is_over = worker.ran[wire.job].is_put_back = worker.puts_back = true;
+    execute_repeatedly(job, params, inputs, ran);
+  }
+  Clock::time_point end{};
+  if (ran.measured) {
+    end = worker.now = Clock::now();
+    ran.compute_time = (end - start) / executions;
+  }
+  if (job.flight.number != 0 && executions == 1) {
+    events_.function_finished(job, false, start, end, inputs, *ran.result);
+  }
+  if (ran.extra && ran.result) {
+    if (ran.measured) check_time(job, ran.compute_time, *ran.result);
+    if (ran.extra->known && !ran.extra->share) {
+      compare_with_known(job, ran.extra->known, *ran.result, ran.extra->verification);
+      end = {};
+    }
+  }
+  if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
+    cache_.put(*job.address, **ran.result, ran.compute_time);
+  }
+  return end;
+}
+
+/// Hands on what a job came to; a single input is lent where it lies. If it came to nothing, neither does the one that
+/// needs it, unless that was dropped.
+void Engine::connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs) {
+  Worker::Ran& to = worker.ran[wire.job];
+  if (to.is_over) return;
+  std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
+  if (!from || !*from) {
+    to.is_over = to.is_put_back = worker.puts_back = true;
+  } else if (inputs.size() == 1) {
+    inputs = {&**from, 1};
+  } else {
+    // To count a reference up and down takes a tenth of what an empty function takes (executor.empty.ladder).
+    worker.batch.inputs[wire.position] = wire.alone ? std::move(**from) : **from;
   }
 }
 
@@ -300,23 +312,28 @@ void Engine::connect(Worker& worker, const PlanJob::Wire& wire) {
 void Engine::disconnect(Worker& worker) {
   for (const PlanJob::Wire& wire : worker.batch.wires) {
     Blob& lent = worker.batch.inputs[wire.position];
-    if (!wire.alone || lent.empty()) continue;
-    const std::optional<Result<Blob>>& result = worker.ran[wire.job].result;
-    **worker.ran[wire.from].result = result && *result ? std::move(lent) : lent;
+    const bool was_moved = wire.alone && !lent.empty();
+    const std::optional<Result<Blob>>& to = worker.ran[wire.job].result;
+    const bool is_done = to && *to;
+    if (is_done && !was_moved) continue;
+    std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
+    if (!from || !*from) continue;
+    if (was_moved) std::swap(**from, lent);
+    if (!is_done) lent = **from;
   }
 }
 
-void Engine::detach(Worker& worker, Worker::Extra& extra, std::span<Blob> inputs) {
+void Engine::detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs) {
   extra.detached->set_known(extra.known);
-  extra.detached->set_arguments(inputs, std::move(worker.params));
+  extra.detached->set_arguments(inputs, std::move(params));
   start_detached(std::exchange(extra.detached, nullptr));
 }
 
-void Engine::execute_repeatedly(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran) {
+void Engine::execute_repeatedly(const Plan::Job& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran) {
   if (ran.extra->share) {
-    verify_shared(job, std::move(worker.params), inputs, ran);
+    verify_shared(job, std::move(params), inputs, ran);
   } else {
-    verify_here(job, worker.params, inputs, ran);
+    verify_here(job, params, inputs, ran);
   }
 }
 

@@ -22,8 +22,18 @@ void Engine::announce(Lock& lock, Worker& worker) {
   }
 }
 
-/// Publishes what came of a batch to whoever waits for it.
-void Engine::settle(Lock& lock, Worker& worker) {
+/// Publishes what came of a batch to whoever waits for it. `prepared`: how long it took to prepare, or 0.
+void Engine::settle(Lock& lock, Worker& worker, Clock::duration prepared) {
+  const bool is_timed = prepared.count() > 0;
+  const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
+  settle_jobs(worker);
+  if (is_timed) pace_.engine_took(prepared + (Clock::now() - started), worker.ran.size());
+  stop_abandoned(lock);
+  report_progress(lock, worker);
+  deliver(lock);
+}
+
+void Engine::settle_jobs(Worker& worker) {
   events_.take_time();
   if (worker.puts_back) put_back(worker);
   if (worker.batch.wires.empty()) plan_.prefetch_dependents(worker.batch.jobs);
@@ -51,9 +61,6 @@ void Engine::settle(Lock& lock, Worker& worker) {
                  extra == nullptr ? nullptr : extra->verification.get());
     }
   }
-  stop_abandoned(lock);
-  report_progress(lock, worker);
-  deliver(lock);
 }
 
 /// Before the jobs are settled that fail.
@@ -70,8 +77,7 @@ void Engine::put_back(Worker& worker) {
 
 void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time) {
   plan_.observe(function.number, static_cast<float>(compute_time.count()));
-  constexpr float weight = 1.0F / 16;
-  function_time_ += (static_cast<float>(compute_time.count()) - function_time_) * weight;
+  pace_.function_took(compute_time);
 }
 
 /// The same for a function that did not run in a batch of this thread's.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "compute/boundary.hpp"
@@ -9,6 +10,8 @@ namespace {
 
 /// Nodes that are freed, or told of a failure, between two other pieces of work.
 constexpr std::size_t sweep_slice = 4'096;
+/// What is left alone for so long without getting on is not left alone.
+constexpr std::chrono::milliseconds patience{5};
 
 }  // namespace
 
@@ -58,9 +61,11 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
         if (!retries_.empty() && !has_due_retry()) {
           until = std::min(until.value_or(Clock::time_point::max()), retries_.begin()->first);
         }
+        if (watch_) until = std::min(until.value_or(Clock::time_point::max()), *watch_);
         ++blocked_;
         until ? static_cast<void>(changed_.wait_until(lock, *until)) : changed_.wait(lock);
         --blocked_;
+        if (watch_ && !stopping_) look_whether_it_gets_on(scheduler_->now());
       }
       check_deadline();
     }
@@ -86,17 +91,20 @@ bool Engine::to_explore() const {
   return plan_.has_expansions() && (!plan_.is_large() || plan_.ready_count() == 0 || (plan_.is_idle() && !writing_));
 }
 
-/// Whether a thread that comes now could run functions. Those that take next to nothing run on one thread: what threads
-/// pass to each other takes longer (executor.empty.*.t2).
-bool Engine::may_run() const {
-  constexpr float worth_sharing = 250;
-  return plan_.has_ready() && !lagging() && (tiny_batches_ == 0 || function_time_ >= worth_sharing);
-}
+/// Whether who explores, or runs functions that take next to nothing, is best left alone: threads would wait for the
+/// mutex, and what they pass to each other takes longer than what they do (executor.empty.*.t2).
+bool Engine::is_left_alone() const { return lone_.any() && !pace_.worth_sharing(); }
+
+/// Whether a thread that comes now could explore.
+bool Engine::may_explore() const { return to_explore() && !exploring_ && !is_left_alone(); }
+
+/// Whether a thread that comes now could run functions.
+bool Engine::may_run() const { return plan_.has_ready() && !lagging() && !is_left_alone(); }
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {
-  return (to_explore() && !exploring_) || plan_.can_check_waits() || plan_.has_rubbish() || to_write() ||
-         can_make_room() || !verifications_.empty() || has_due_retry() || may_run();
+  return may_explore() || plan_.can_check_waits() || plan_.has_rubbish() || to_write() || can_make_room() ||
+         !verifications_.empty() || has_due_retry() || may_run();
 }
 
 bool Engine::can_make_room() const {
@@ -114,7 +122,7 @@ bool Engine::make_room(Lock& lock) {
 void Engine::wake(std::size_t ready) {
   if (stopping_) return;
   if (!may_run()) ready = can_make_room() ? 1 : 0;
-  const bool to_plan = (to_explore() && !exploring_) || plan_.can_check_waits();
+  const bool to_plan = may_explore() || plan_.can_check_waits();
   const std::size_t waiting = ready + (to_plan ? 1U : 0U) + (plan_.has_rubbish() ? 1U : 0U) + (to_write() ? 1U : 0U) +
                               (has_due_retry() ? 1U : 0U) +
                               (verifications_.empty() ? 0U : verifications_.front()->unbegun);
@@ -124,6 +132,21 @@ void Engine::wake(std::size_t ready) {
     scheduler_->post([self = shared_from_this()] { self->drain(); });
   }
   if (blocked_ > 0 && waiting > 0 && active_ < options_.concurrency) changed_.notify_all();
+  if (is_left_alone() && (to_explore() || plan_.has_ready())) watch();
+}
+
+/// To look in a while whether what is left alone gets on.
+void Engine::watch() {
+  if (watch_ || options_.concurrency == 1) return;
+  watch_ = scheduler_->now() + patience;
+  arm();
+}
+
+void Engine::look_whether_it_gets_on(Clock::time_point now) {
+  if (!watch_ || now < *watch_) return;
+  watch_.reset();
+  lone_.look();
+  wake();
 }
 
 std::unique_ptr<Worker> Engine::enter() {

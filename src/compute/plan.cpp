@@ -1,7 +1,6 @@
 #include "compute/plan.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "compute/plan_expand.hpp"
 #include "compute/plan_inline.hpp"
@@ -27,11 +26,9 @@ void Plan::add_request(const Wish& wish) {
   request.period = exploring_.current();
   request.open = true;
   request.members = 1;
-  auto address_of = [&](StoreId) { return wish.address; };
-  const NodeId node =
-      intern(wish.target, wish.waiter == none ? slot : nodes_[wish.waiter].owner, address_of, wish.recompute);
+  const std::uint32_t owner = wish.waiter == none ? slot : nodes_[wish.waiter].owner;
+  const auto [node, n] = intern(wish.target, owner, wish.recompute, [&](StoreId) { return wish.address; });
   raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
-  Node& n = nodes_[node];
   ++n.interest;
   request.target = node;
   request.next_on_target = std::exchange(n.first_request, slot);
@@ -139,46 +136,6 @@ void Plan::next_turn(Turn turn, std::uint32_t request, bool has_more) {
 
 // --- Expansion
 
-NodeId Plan::intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute) {
-  std::uint32_t& entry = ids_.at(id);
-  if (entry != none) {
-    // What is done is computed again if that was asked for, but once; whoever has the value keeps it.
-    const Node& known = nodes_[entry];
-    const bool is_redone = known.forced && known.owner == request;
-    if (recompute == Recompute::nothing || !known.is_done() || is_redone) {
-      meet(entry, request);
-      return entry;
-    }
-    forget(nodes_[entry]);
-  }
-  const NodeId node = nodes_.take();
-  if (node == addresses_.end()) addresses_.take();
-  entry = node;
-  addresses_[node] = address_of(id);
-  Node& n = nodes_[node];
-  n.id = id;
-  n.owner = request;
-  n.state = State::unexpanded;
-  if (recompute != Recompute::nothing) {
-    n.forced = true;
-    n.forces_inputs = recompute == Recompute::everything;
-  }
-  ++requests_[request].members;
-  exploring_.begin(requests_[request].period);
-  to_be_expanded(node, memory_.is_limited());
-  return node;
-}
-
-/// First come, first served: what is wanted together is found, kept and run together, and lies together in memory
-/// (executor.empty.layered: a sixth faster than last come, first served). If memory is limited, what comes last goes
-/// first: it leads soonest to something that can run.
-void Plan::to_be_expanded(NodeId node, bool first) {
-  Request& owner = requests_[nodes_[node].owner];
-  if (!std::exchange(owner.expands, true)) join_turn(to_expand, nodes_[node].owner);
-  first ? owner.unexpanded.push_front(nodes_, node) : owner.unexpanded.push(nodes_, node);
-  ++expansions_;
-}
-
 /// The request wants a node that is there already. What another one has brought in becomes as urgent as this one.
 void Plan::meet(NodeId node, std::uint32_t request) {
   Node& n = nodes_[node];
@@ -219,8 +176,9 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
 }
 
 void Plan::retry(NodeId node) {
-  nodes_[node].state = State::unexpanded;
-  to_be_expanded(node, true);
+  Node& n = nodes_[node];
+  n.state = State::unexpanded;
+  to_be_expanded(node, n, true);
 }
 
 void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t bytes) {
@@ -234,68 +192,9 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t byte
     } else {
       n.work.cost = static_cast<float>(bytes);
     }
-    make_available(node);
+    make_available(node, n);
   }
   shrink_if_empty();
-}
-
-void Plan::set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of) {
-  Node& n = nodes_[node];
-  if (n.interest == 0) {
-    end_exploring(n);
-    free(node, n);
-    return shrink_if_empty();
-  }
-  n.state = State::waiting;
-  n.next = 0;
-  n.reason = found.reason;
-  n.work.function = found.function;
-  constexpr float unknown_cost = 1'000;
-  const float average = functions_[found.function].average;
-  n.work.cost = found.cost > 0 ? found.cost : average > 0 ? average : unknown_cost;
-  n.work.path += n.work.cost;
-  n.work.edge_count = static_cast<std::uint32_t>(found.inputs.size());
-  n.work.param_bytes = static_cast<std::uint32_t>(found.params.size());
-  if (const std::uint32_t length = EdgePool::length_of(n.work.edge_count, n.work.param_bytes); length > 0) {
-    n.work.first_edge = edges_.take(length);
-    if (!found.params.empty()) {
-      std::byte* const params = EdgePool::bytes_behind(edges_.run(n.work.first_edge), n.work.edge_count);
-      std::memcpy(params, found.params.data(), found.params.size());
-    }
-  }
-  const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
-  for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
-    const NodeId input = intern(found.inputs[i], n.owner, address_of, below);
-    link(n.work.first_edge + i, input, node, n);
-  }
-  end_exploring(n);
-  if (n.poisoned && n.work.pending == 0) begin_failing(node, poisoned_[node]);
-  if (n.state == State::waiting && n.work.pending == 0) make_ready(node);
-}
-
-void Plan::link(std::uint32_t edge, NodeId input, NodeId dependent, Node& above) {
-  Node& below = nodes_[input];
-  if (below.state == State::failed) {
-    edges_[edge] = {none, dependent, none, none};
-    return pass_on(dependent, FailuresPtr(poisoned_[input]));
-  }
-  ++below.interest;
-  if (below.state == State::available) {
-    edges_[edge] = {input, dependent, none, none};
-    return;
-  }
-  ++above.work.pending;
-  edges_[edge] = {input, dependent, below.first_dependent, none};
-  if (below.first_dependent != none) edges_[below.first_dependent].previous = edge;
-  below.first_dependent = edge;
-  if (above.work.verify_rate > below.work.verify_rate || (above.keep_going && !below.keep_going)) {
-    raise(input, above.work.verify_rate, above.keep_going);
-  }
-  if (below.state == State::unexpanded || below.state == State::expanding) {
-    below.work.path = std::max(below.work.path, above.work.path);
-  } else if (below.state == State::waiting) {
-    raise_path(input, above.work.path);
-  }
 }
 
 /// Passes on, to what has not begun below, how it is wanted.

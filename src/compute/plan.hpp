@@ -92,7 +92,8 @@ class Plan {
   /// The value is in the store, and has so many bytes, or is given.
   void set_stored(NodeId node, std::optional<Blob> value = std::nullopt, std::uint64_t bytes = 0);
   /// `address_of` is asked for the inputs that are new. Requires: the function is set.
-  void set_recipe(NodeId node, const Found& found, FunctionRef<Address(StoreId)> address_of);
+  template <class AddressOf>
+  void set_recipe(NodeId node, const Found& found, AddressOf&& address_of);
   /// It is to be looked up again.
   void retry(NodeId node);
   /// Also answers `take_ready`. Every request that depends on the node is finished with the error, by `fail_further`:
@@ -105,10 +106,8 @@ class Plan {
 
   // --- Functions
 
-  struct Place {
-    static constexpr std::uint32_t unlimited = 0;
-  };
-  static constexpr std::array no_limits{Place::unlimited, Place::unlimited};
+  static constexpr std::uint32_t unlimited = 0;
+  static constexpr std::array no_limits{unlimited, unlimited};
   /// Says of a function, by a number of the caller's, which limits it takes a place of, and whether it is a plain one,
   /// which may be taken along. It lives as long as the plan.
   void set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits = {},
@@ -117,8 +116,6 @@ class Plan {
   std::uint32_t add_limit(std::size_t places);
   /// How long the function took, once.
   void observe(std::uint32_t function, float nanoseconds);
-  /// The running average, in nanoseconds; 0: unknown.
-  [[nodiscard]] float average(std::uint32_t function) const { return functions_[function].average; }
 
   // --- Running
 
@@ -184,10 +181,7 @@ class Plan {
   /// Lets the next node run, or fail, though there is no memory for it. Requires: `is_stuck`.
   void admit_anyway() noexcept;
   /// Whether it takes so much itself that what is ready is better run before more is explored.
-  [[nodiscard]] bool is_large() const noexcept {
-    constexpr std::uint64_t node_bytes = sizeof(Node) + sizeof(Address) + 4 * sizeof(Edge);
-    return memory_.is_limited() && size() * node_bytes > memory_.limit / 4;
-  }
+  [[nodiscard]] bool is_large() const noexcept;
   /// The job is about to be answered.
   void release(const Job& job);
   /// Whether the memory suffices for the job with such a value.
@@ -225,8 +219,6 @@ class Plan {
   /// Whether `fail_further` or `sweep` have something to do.
   [[nodiscard]] bool has_rubbish() const noexcept { return has_orphans() || has_failing(); }
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.in_use() - dropped_; }
-  /// Which request brought the node in, or 0 if that is over; the node must not be gone.
-  [[nodiscard]] RequestId owner(NodeId node) const { return requests_[nodes_[node].owner].id; }
   [[nodiscard]] const Address& address(NodeId node) const { return addresses_[node]; }
   /// Whether anybody is interested in a running node.
   [[nodiscard]] bool wanted(NodeId node) const { return nodes_[node].interest > 0; }
@@ -267,14 +259,21 @@ class Plan {
     std::uint32_t last = none;
   };
 
-  // plan.cpp: requests, expansion
-  void to_be_expanded(NodeId node, bool first);
-  NodeId intern(StoreId id, std::uint32_t request, FunctionRef<Address(StoreId)> address_of, Recompute recompute);
+  // plan_expand.hpp
+  struct Interned {
+    NodeId node;
+    Node& n;
+  };
+  template <class AddressOf>
+  Interned intern(StoreId id, std::uint32_t request, Recompute recompute, AddressOf&& address_of);
+  void to_be_expanded(NodeId node, const Node& n, bool first);
+  void link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above);
+
+  // plan.cpp: requests
   void meet(NodeId node, std::uint32_t request);
   void set_priority(std::uint32_t request, Priority priority);
   void raise(NodeId node, float rate, bool keep_going);
   void raise_path(NodeId node, float path);
-  void link(std::uint32_t edge, NodeId input, NodeId dependent, Node& above);
   void finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient = false);
   void leave_request(std::uint32_t slot);
   void join_turn(Turn turn, std::uint32_t request);
@@ -288,6 +287,7 @@ class Plan {
   void give_up(NodeId node, Node& n);
   void forget(Node& n);
   void free(NodeId node, Node& n);
+  void release_inputs(Node& n);
 
   // plan_places.cpp
   bool take_places(NodeId node);
@@ -309,7 +309,7 @@ class Plan {
   bool may_go_along(const Node& node, float along) const;
   void take_along(Taking& taking);
   void add_job(NodeId node, Node& n, Batch& batch);
-  void make_available(NodeId node);
+  void make_available(NodeId node, Node& n);
 
   struct Raise {
     NodeId node;
@@ -352,7 +352,6 @@ class Plan {
   void skip_poisoning(const Edge& edge);
 
   // plan_drop.cpp
-  void release_inputs(Node& n);
   void unlink(const Edge& removed);
   void abandon(NodeId node);
   void drop(NodeId node);

@@ -54,6 +54,7 @@ struct PlanJob {
   const ResolvedFunction* function = nullptr;
   std::uint32_t first_input = 0;  ///< In the batch.
   std::uint32_t input_count = 0;
+  float average = 0;  ///< What its function takes, in nanoseconds; 0: unknown.
   float verify_rate = 0;
   RunReason reason{};
   std::uint64_t input_bytes = 0;  ///< If memory is limited, as the next one.

@@ -6,24 +6,6 @@ namespace deriva::detail {
 
 // --- Interest
 
-/// Takes back the node's interest in its inputs, and drops its params.
-void Plan::release_inputs(Node& n) {
-  PlanNode::Work& work = n.work;
-  if (work.first_edge == none) return;
-  const Edge* const run = edges_.run(work.first_edge);
-  for (std::uint32_t i = 0; i < work.edge_count; ++i) {
-    const NodeId input = run[i].input;
-    if (input == none) continue;  // It failed, and the node with it.
-    Node& below = nodes_[input];
-    if (below.state != State::available) unlink(run[i]);
-    release(input, below);
-  }
-  edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, work.param_bytes));
-  work.first_edge = none;
-  work.edge_count = 0;
-  work.param_bytes = 0;
-}
-
 void Plan::unlink(const Edge& removed) {
   skip_poisoning(removed);
   if (removed.next != none) edges_[removed.next].previous = removed.previous;

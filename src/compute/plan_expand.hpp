@@ -1,11 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <utility>
 
 #include "compute/plan.hpp"
 #include "compute/plan_inline.hpp"
 
+// Exploring, in line with who looks the nodes up: of what is done for a node, half would be calls (executor.empty.*).
 namespace deriva::detail {
 
 template <class Take>
@@ -24,11 +28,118 @@ void Plan::expand(std::size_t most, Take&& take) {
         free(node, n);
       } else {
         n.state = State::expanding;
-        goes_on = take(Expansion{node, n.id, n.forced});
+        goes_on = take(Expansion{node, n.id, n.forced, request.id});
       }
     }
     request.expands = !request.unexpanded.empty();
     next_turn(to_expand, slot, request.expands);
+  }
+}
+
+template <class AddressOf>
+void Plan::set_recipe(NodeId node, const Found& found, AddressOf&& address_of) {
+  Node& n = nodes_[node];
+  if (n.interest == 0) {
+    end_exploring(n);
+    free(node, n);
+    return shrink_if_empty();
+  }
+  n.state = State::waiting;
+  n.next = 0;
+  n.reason = found.reason;
+  PlanNode::Work& work = n.work;
+  work.function = found.function;
+  constexpr float unknown_cost = 1'000;
+  const float average = functions_[found.function].average;
+  work.cost = found.cost > 0 ? found.cost : average > 0 ? average : unknown_cost;
+  work.path += work.cost;
+  const auto count = static_cast<std::uint32_t>(found.inputs.size());
+  work.edge_count = count;
+  work.param_bytes = static_cast<std::uint32_t>(found.params.size());
+  if (const std::uint32_t length = EdgePool::length_of(count, work.param_bytes); length > 0) {
+    work.first_edge = edges_.take(length);
+    Edge* const run = edges_.run(work.first_edge);
+    if (!found.params.empty()) {
+      std::memcpy(EdgePool::bytes_behind(run, count), found.params.data(), found.params.size());
+    }
+    const std::uint32_t owner = n.owner;
+    const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const Interned input = intern(found.inputs[i], owner, below, address_of);
+      link(work.first_edge + i, run[i], input, node, n);
+    }
+  }
+  end_exploring(n);
+  if (work.pending > 0) return;
+  if (n.poisoned) begin_failing(node, poisoned_[node]);
+  if (n.state == State::waiting) make_ready(node);
+}
+
+/// The node of an id; if there is none, a new one, which the request brings in.
+template <class AddressOf>
+inline Plan::Interned Plan::intern(StoreId id, std::uint32_t request, Recompute recompute, AddressOf&& address_of) {
+  std::uint32_t& entry = ids_.at(id);
+  if (entry != none) {
+    // What is done is computed again if that was asked for, but once; whoever has the value keeps it.
+    Node& known = nodes_[entry];
+    const bool is_redone = known.forced && known.owner == request;
+    if (recompute == Recompute::nothing || !known.is_done() || is_redone) {
+      if (known.owner != request) meet(entry, request);
+      return {entry, known};
+    }
+    forget(known);
+  }
+  const NodeId node = nodes_.take();
+  if (node == addresses_.end()) addresses_.take();
+  entry = node;
+  addresses_[node] = address_of(id);
+  Node& n = nodes_[node];
+  n.id = id;
+  n.owner = request;
+  n.state = State::unexpanded;
+  if (recompute != Recompute::nothing) {
+    n.forced = true;
+    n.forces_inputs = recompute == Recompute::everything;
+  }
+  Request& owner = requests_[request];
+  ++owner.members;
+  exploring_.begin(owner.period);
+  to_be_expanded(node, n, memory_.is_limited());
+  return {node, n};
+}
+
+/// First come, first served: what is wanted together is found, kept and run together, and lies together in memory
+/// (executor.empty.layered: a sixth faster than last come, first served). If memory is limited, what comes last goes
+/// first: it leads soonest to something that can run.
+inline void Plan::to_be_expanded(NodeId node, const Node& n, bool first) {
+  Request& owner = requests_[n.owner];
+  if (!std::exchange(owner.expands, true)) join_turn(to_expand, n.owner);
+  first ? owner.unexpanded.push_front(nodes_, node) : owner.unexpanded.push(nodes_, node);
+  ++expansions_;
+}
+
+inline void Plan::link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above) {
+  Node& below = input.n;
+  if (below.state == State::failed) {
+    edge = {none, dependent, none, none};
+    return pass_on(dependent, FailuresPtr(poisoned_[input.node]));
+  }
+  ++below.interest;
+  if (below.state == State::available) {
+    edge = {input.node, dependent, none, none};
+    return;
+  }
+  ++above.work.pending;
+  edge = {input.node, dependent, below.first_dependent, none};
+  if (below.first_dependent != none) edges_[below.first_dependent].previous = number;
+  below.first_dependent = number;
+  if (above.work.verify_rate > below.work.verify_rate || (above.keep_going && !below.keep_going)) {
+    raise(input.node, above.work.verify_rate, above.keep_going);
+  }
+  if (below.state == State::unexpanded || below.state == State::expanding) {
+    below.work.path = std::max(below.work.path, above.work.path);
+  } else if (below.state == State::waiting) {
+    raise_path(input.node, above.work.path);
   }
 }
 

@@ -38,7 +38,7 @@ inline void Plan::forget(Node& n) {
 }
 
 /// Requires: its inputs are released, and nothing depends on it.
-inline void Plan::free(NodeId node, Node& n) {
+[[gnu::always_inline]] inline void Plan::free(NodeId node, Node& n) {
   forget(n);
   if (n.poisoned) poisoned_[node] = nullptr;
   if (n.is_joined) joiners_.forget(node);
@@ -50,7 +50,7 @@ inline void Plan::free(NodeId node, Node& n) {
 }
 
 /// Requires: it is done, and nobody is interested.
-inline void Plan::give_up(NodeId node, Node& n) {
+[[gnu::always_inline]] inline void Plan::give_up(NodeId node, Node& n) {
   if (n.lingers) return;
   const bool found_again = memory_.is_limited() && n.state == State::available && (!n.has_value || n.is_written);
   if (n.forgotten || found_again || !exploring_.any()) return free(node, n);
@@ -58,13 +58,31 @@ inline void Plan::give_up(NodeId node, Node& n) {
   exploring_.keep(node);
 }
 
-inline void Plan::release(NodeId node, Node& n) {
+[[gnu::always_inline]] inline void Plan::release(NodeId node, Node& n) {
   if (--n.interest > 0) return;
   if (n.is_done()) {
     give_up(node, n);
   } else {
     orphans_.push_back(node);
   }
+}
+
+/// Takes back the node's interest in its inputs, and drops its params.
+[[gnu::always_inline]] inline void Plan::release_inputs(Node& n) {
+  PlanNode::Work& work = n.work;
+  if (work.first_edge == none) return;
+  const Edge* const run = edges_.run(work.first_edge);
+  for (std::uint32_t i = 0; i < work.edge_count; ++i) {
+    const NodeId input = run[i].input;
+    if (input == none) continue;  // It failed, and the node with it.
+    Node& below = nodes_[input];
+    if (below.state != State::available) unlink(run[i]);
+    release(input, below);
+  }
+  edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, work.param_bytes));
+  work.first_edge = none;
+  work.edge_count = 0;
+  work.param_bytes = 0;
 }
 
 }  // namespace deriva::detail

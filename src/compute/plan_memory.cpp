@@ -12,6 +12,11 @@ constexpr float fading = 15.0F / 16;
 
 }  // namespace
 
+bool Plan::is_large() const noexcept {
+  constexpr std::uint64_t node_bytes = sizeof(Node) + sizeof(Address) + 4 * sizeof(Edge);
+  return memory_.is_limited() && size() * node_bytes > memory_.limit / 4;
+}
+
 std::uint64_t Plan::expected_bytes(std::uint32_t function) const {
   return static_cast<std::uint64_t>(functions_[function].value_bytes);
 }

@@ -31,7 +31,7 @@ bool Plan::take_places(NodeId node) {
   Node& n = nodes_[node];
   const std::array<std::uint32_t, 2> limits = functions_[n.work.function].limits;
   for (const std::uint32_t limit : limits) {
-    if (limit == Place::unlimited || limits_[limit].taken < limits_[limit].places) continue;
+    if (limit == unlimited || limits_[limit].taken < limits_[limit].places) continue;
     if (n.state == State::running) {  // What has begun comes first.
       limits_[limit].waiting.push_front(nodes_, node);
     } else {
@@ -40,7 +40,7 @@ bool Plan::take_places(NodeId node) {
     return false;
   }
   for (const std::uint32_t limit : limits) {
-    if (limit == Place::unlimited) continue;
+    if (limit == unlimited) continue;
     ++limits_[limit].taken;
     n.has_places = true;
   }
@@ -52,7 +52,7 @@ void Plan::give_places_back(NodeId node) {
   if (!n.has_places) return;
   n.has_places = false;
   for (const std::uint32_t number : functions_[n.work.function].limits) {
-    if (number == Place::unlimited) continue;
+    if (number == unlimited) continue;
     --limits_[number].taken;
     offer_place(number);
   }
@@ -73,7 +73,7 @@ void Plan::offer_place(std::uint32_t number) {
 
 void Plan::offer_places(std::uint32_t function) {
   for (const std::uint32_t limit : functions_[function].limits) {
-    if (limit != Place::unlimited) offer_place(limit);
+    if (limit != unlimited) offer_place(limit);
   }
 }
 

@@ -142,7 +142,7 @@ void Plan::admit(NodeId node, Taking& taking) {
   if (taking.in_turn) take_along(taking);  // Else a short chain gets one node of each batch of a large request.
 }
 
-bool Plan::may_go_along(const Node& node, float along) const {
+inline bool Plan::may_go_along(const Node& node, float along) const {
   const Function& function = functions_[node.work.function];
   return node.interest > 0 && !node.poisoned && node.work.verify_rate <= 0 &&
          node.reason == RunReason::never_computed && function.is_plain && function.average > 0 &&
@@ -163,8 +163,11 @@ void Plan::take_along(Taking& taking) {
       const NodeId dependent = edges_[edge].dependent;
       Node& n = nodes_[dependent];
       if (n.state != State::waiting) continue;
-      if (n.next++ == 0) along_.push_back(dependent);
-      if (n.next < n.work.pending || !may_go_along(n, taking.along)) continue;
+      if (n.work.pending > 1) {
+        if (n.next++ == 0) along_.push_back(dependent);
+        if (n.next < n.work.pending) continue;
+      }
+      if (!may_go_along(n, taking.along)) continue;
       add_job(dependent, n, batch);
       --taking.room;
       taking.taken += functions_[n.work.function].average;
@@ -193,6 +196,7 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
   job.address = &addresses_[node];
   job.params = params;
   job.function = functions_[work.function].function;
+  job.average = functions_[work.function].average;
   job.first_input = first;
   job.input_count = work.edge_count;
   job.verify_rate = work.verify_rate;
@@ -237,6 +241,35 @@ void Plan::keep(NodeId input, Blob value) {
   set_written(input);
 }
 
+/// Of what gets ready, the one with the longest way to go is the first to run; the others queue.
+void Plan::make_available(NodeId node, Node& n) {
+  n.state = State::available;
+  ++n.interest;  // Ours, until everybody is told.
+  NodeId best = none;
+  for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
+    const Edge told = edges_[edge];
+    edge = told.next;
+    Node& dependent = nodes_[told.dependent];
+    dependent.depth = std::max(dependent.depth, n.depth);
+    if (--dependent.work.pending > 0 || dependent.state != State::waiting) continue;
+    if (dependent.poisoned) {
+      begin_failing(told.dependent, poisoned_[told.dependent]);
+      continue;
+    }
+    dependent.state = State::ready;
+    if (best == none) {
+      best = told.dependent;
+    } else if (nodes_[best].work.path < dependent.work.path) {
+      push_ready(std::exchange(best, told.dependent));
+    } else {
+      push_ready(told.dependent);
+    }
+  }
+  if (best != none) fresh_.push_back(best);
+  if (n.first_request != none) finish_requests(node, nullptr);
+  release(node, n);
+}
+
 void Plan::complete(NodeId node, Blob&& value) {
   Node& n = nodes_[node];
   if (n.work.pending > 0 || n.waits_for_place) forget_waits(node);
@@ -248,7 +281,7 @@ void Plan::complete(NodeId node, Blob&& value) {
     free(node, n);
   } else {
     set_value(n, std::move(value));
-    make_available(node);
+    make_available(node, n);
   }
   shrink_if_empty();
 }
@@ -275,36 +308,6 @@ void Plan::prefetch_dependents(std::span<const Job> jobs) {
     }
     ahead_.resize(left);
   }
-}
-
-/// Of what gets ready, the one with the longest way to go is the first to run; the others queue.
-void Plan::make_available(NodeId node) {
-  Node& n = nodes_[node];
-  n.state = State::available;
-  ++n.interest;  // Ours, until everybody is told.
-  NodeId best = none;
-  for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
-    const Edge told = edges_[edge];
-    edge = told.next;
-    Node& dependent = nodes_[told.dependent];
-    dependent.depth = std::max(dependent.depth, n.depth);
-    if (--dependent.work.pending > 0 || dependent.state != State::waiting) continue;
-    if (dependent.poisoned) {
-      begin_failing(told.dependent, poisoned_[told.dependent]);
-      continue;
-    }
-    dependent.state = State::ready;
-    if (best == none) {
-      best = told.dependent;
-    } else if (nodes_[best].work.path < dependent.work.path) {
-      push_ready(std::exchange(best, told.dependent));
-    } else {
-      push_ready(told.dependent);
-    }
-  }
-  if (best != none) fresh_.push_back(best);
-  if (n.first_request != none) finish_requests(node, nullptr);
-  release(node, n);
 }
 
 // --- What others ask

@@ -38,8 +38,8 @@ class Slab {
       unused_.pop_back();
       return slot;
     }
-    if (end_ == pages_.size() * page) pages_.push_back(std::make_unique_for_overwrite<Place[]>(page));
-    new (pages_[end_ / page].get() + end_ % page) T();
+    if (end_ % page == 0) pages_.push_back(std::make_unique_for_overwrite<Place[]>(page));
+    new (pages_.back().get() + end_ % page) T();
     return end_++;
   }
   void give_back(std::uint32_t slot) { unused_.push_back(slot); }

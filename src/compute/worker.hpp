@@ -107,6 +107,7 @@ struct Worker {
   Plan::Batch batch;
   std::vector<Ran> ran;
   Params params;                                  ///< Of the function that is called; kept for their memory.
+  Params no_params;                               ///< Of one that has none.
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   bool reread = false;                            ///< Whether anything was read for the batch.

@@ -37,6 +37,14 @@ std::optional<StoredResult> StoreReader::stored_result(Id id) {
   return StoredResult::decode(record);
 }
 
+Address StoreReader::address_or_none(Id id) noexcept {
+  try {
+    return address(id);
+  } catch (...) {
+    return {};
+  }
+}
+
 StoreReader::Answer StoreReader::look_up(Id id) {
   inputs_.clear();
   Answer answer = look_up(id, inputs_);

@@ -72,6 +72,8 @@ class StoreReader {
     std::memcpy(bytes.data(), graph_.key_at(id), bytes.size());
     return Address(bytes);
   }
+  /// The same; zeros if the graph is damaged there, which looking the node up will tell.
+  [[nodiscard]] Address address_or_none(Id id) noexcept;
 
   /// Does not check that the recipe is the one of its address: `recipe` does. Errors, thrown: `invalid_argument` when
   /// there is no such node.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <barrier>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
@@ -230,6 +232,44 @@ TEST_CASE("executor: without a store, what ran while the rest was still being ex
   REQUIRE(executor.materialize(f.recipe("concat", inputs))->size() == many + 1);
   REQUIRE(f.runs("shared") == 1);
   REQUIRE(f.runs("one of many") == many);
+}
+
+TEST_CASE("executor: a function that took next to nothing so far may wait for one of another request") {
+  const int io_threads = GENERATE(2, 0);  // None: the callers help.
+  ComputeFixture f;
+  std::latch inside(1);
+  std::latch gate(1);
+  f.add("short", [&](std::span<const Blob>, const Params& params) {
+    const std::int64_t number = std::get<std::int64_t>(params.at("number"));
+    if (number == -1) {
+      inside.count_down();
+      gate.wait();
+    } else if (number == -2) {
+      gate.count_down();
+    }
+    return Blob();
+  });
+  std::vector<Address> many;
+  for (int i = 0; i < 2'000; ++i) many.push_back(f.numbered("short", i));
+  ExecutorOptions options;
+  options.concurrency = 2;
+  boost::asio::io_context io;
+  std::vector<std::thread> threads;
+  auto work = boost::asio::make_work_guard(io);
+  for (int i = 0; i < io_threads; ++i) threads.emplace_back([&] { io.run(); });
+  {
+    Executor executor(io.get_executor(), *f.store, f.registry, options);
+    REQUIRE(executor.materialize(f.recipe("concat", many)).has_value());
+    const std::array targets{f.numbered("short", -1), f.numbered("short", -2)};
+    std::atomic<int> failed{0};
+    on_threads(2, [&](int i) {
+      if (i == 1) inside.wait();
+      failed += executor.materialize(targets[static_cast<std::size_t>(i)]) ? 0 : 1;
+    });
+    REQUIRE(failed == 0);
+  }
+  work.reset();
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_CASE("executor: a small request waits for about as many functions of a large one as it has itself") {

@@ -138,7 +138,7 @@ TEST_CASE("plan: nothing is taken along whose function is long, unknown, limited
     f.plan.observe(0, 100);
   }
   SECTION("limited") {
-    f.plan.set_function(0, f.function, {f.plan.add_limit(8), Plan::Place::unlimited}, true);
+    f.plan.set_function(0, f.function, {f.plan.add_limit(8), Plan::unlimited}, true);
     f.plan.observe(0, 100);
   }
   SECTION("unknown") { f.plan.set_function(0, f.function, {}, true); }

@@ -12,7 +12,7 @@
 #include <deriva/core/error.hpp>
 
 #include "compute/function_table.hpp"
-#include "compute/plan.hpp"
+#include "compute/plan_expand.hpp"
 #include "support/catch.hpp"
 
 namespace deriva::test {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "compute/function_table.hpp"
-#include "compute/plan.hpp"
+#include "compute/plan_expand.hpp"
 #include "support/catch.hpp"
 
 namespace deriva::test {

@@ -1,0 +1,40 @@
+#include "compute/pace.hpp"
+
+#include <chrono>
+
+#include "support/catch.hpp"
+
+namespace deriva::test {
+namespace {
+
+using detail::Pace;
+using std::chrono::nanoseconds;
+
+TEST_CASE("pace: functions that nobody has measured are shared") { REQUIRE(Pace().worth_sharing()); }
+
+TEST_CASE("pace: functions are shared if they take as long as what is done for each under the mutex") {
+  Pace pace;
+  for (int i = 0; i < 100; ++i) {
+    pace.function_took(nanoseconds(150));
+    pace.engine_took(nanoseconds(100 * 256), 256);
+  }
+  REQUIRE(pace.worth_sharing());
+  for (int i = 0; i < 100; ++i) pace.engine_took(nanoseconds(200 * 256), 256);
+  REQUIRE_FALSE(pace.worth_sharing());
+  REQUIRE(pace.worth_sharing(250));
+  for (int i = 0; i < 100; ++i) pace.function_took(nanoseconds(300));
+  REQUIRE(pace.worth_sharing());
+}
+
+TEST_CASE("pace: one batch that takes longer than the average is enough to share what follows") {
+  Pace pace;
+  for (int i = 0; i < 100; ++i) pace.function_took(nanoseconds(10));
+  REQUIRE_FALSE(pace.worth_sharing());
+  pace.functions_took(nanoseconds(1'000 * 64), 64);
+  REQUIRE(pace.worth_sharing());
+  pace.functions_took(nanoseconds(10 * 64), 64);
+  REQUIRE(pace.worth_sharing());
+}
+
+}  // namespace
+}  // namespace deriva::test
