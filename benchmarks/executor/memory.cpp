@@ -20,6 +20,7 @@
 #include "executor/contender.hpp"
 #include "executor/work_graph.hpp"
 #include "support/relaxed_store.hpp"
+#include "support/suite.hpp"
 
 namespace bench {
 namespace {
@@ -168,22 +169,59 @@ std::vector<Recipe> numbered(std::vector<Recipe> recipes, const WorkGraph& graph
 }
 
 /// Of an executor that has computed as much before; the function's own, one for its value, are taken off.
+/// Beside one for each value, which is the function's.
+struct Allocations {
+  double of_new = 0;    ///< For nodes that are asked for for the first time,
+  double of_known = 0;  ///< and for the same ones again.
+};
+
+/// Computes the targets twice, by an executor that has computed others before and keeps no values.
+template <class Executor>
+Allocations allocations_of(Executor& executor, std::span<const Address> targets, const std::uint64_t& calls) {
+  const auto compute = [&] {
+    const std::uint64_t calls_before = calls;
+    const AllocationCount allocations;
+    for (const Address& target : targets) executor.materialize(target).value();
+    return (static_cast<double>(allocations.count()) / static_cast<double>(calls - calls_before)) - 1;
+  };
+  Allocations result;
+  result.of_new = compute();
+  const std::uint64_t calls_of_new = calls;
+  result.of_known = compute();
+  require(calls == 2 * calls_of_new, "what was computed again was not computed");
+  return result;
+}
+
+void report_allocations(const std::string& of, const Allocations& allocations, std::size_t n, Report& report) {
+  report.add({.id = "executor.memory.allocations." + of,
+              .value = allocations.of_known,
+              .unit = Unit::factor,
+              .goal = 0,
+              .n = n});
+  report.add(
+      {.id = "executor.memory.allocations.new_" + of, .value = allocations.of_new, .unit = Unit::factor, .n = n});
+}
+
 void measure_allocations(const fs::path& scratch, Report& report) {
   deriva::Store store = open_relaxed(scratch / "memory");
   const WorkGraph graph = tree_graph(50'000);
   const std::vector<Recipe> recipes = recipes_of(graph);
+  std::uint64_t calls = 0;
   deriva::FunctionRegistry registry;
-  registry.add({"node", "1"}, [](std::span<const Blob>, const deriva::Params&) { return Blob::copy_of("value"); });
+  registry.add({"node", "1"}, [&](std::span<const Blob>, const deriva::Params&) {
+    ++calls;
+    return Blob::copy_of("value");
+  });
   asio::io_context io(1);
   deriva::Executor executor(io.get_executor(), store, registry, in_memory());
-  double of_nodes = 0;
-  constexpr std::int64_t rounds = 4;
+  constexpr std::int64_t rounds = 3;
   for (std::int64_t round = 0; round < rounds; ++round) {
-    const Address target = put_in_batches(store, numbered(recipes, graph, round));
-    const AllocationCount allocations;
-    executor.materialize(target).value();
-    of_nodes = static_cast<double>(allocations.count()) - static_cast<double>(graph.size());
+    executor.materialize(put_in_batches(store, numbered(recipes, graph, round))).value();
   }
+  const Address target = put_in_batches(store, numbered(recipes, graph, rounds));
+  calls = 0;
+  report_allocations("node", allocations_of(executor, std::span(&target, 1), calls), graph.size(), report);
+
   constexpr std::size_t requests = 10'000;
   std::vector<Recipe> single;
   for (std::size_t i = 0; i < 2 * requests; ++i) {
@@ -191,19 +229,9 @@ void measure_allocations(const fs::path& scratch, Report& report) {
   }
   const std::vector<Address> targets = store.put_recipes(single).value();
   for (std::size_t i = 0; i < requests; ++i) executor.materialize(targets[i]).value();
-  const AllocationCount allocations;
-  for (std::size_t i = requests; i < 2 * requests; ++i) executor.materialize(targets[i]).value();
-  const double of_requests = static_cast<double>(allocations.count()) - static_cast<double>(requests);
-  report.add({.id = "executor.memory.allocations.node",
-              .value = of_nodes / static_cast<double>(graph.size()),
-              .unit = Unit::factor,
-              .goal = 0,
-              .n = graph.size()});
-  report.add({.id = "executor.memory.allocations.request",
-              .value = of_requests / static_cast<double>(requests),
-              .unit = Unit::factor,
-              .goal = 0,
-              .n = requests});
+  calls = 0;
+  report_allocations("request", allocations_of(executor, std::span(targets).subspan(requests), calls), requests,
+                     report);
 }
 
 }  // namespace

@@ -85,6 +85,23 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
   }
 }
 
+/// In line with both of its callers (executor.empty.*).
+[[gnu::always_inline]] inline void Engine::plan_recipe(Worker& worker, StoreReader& reader,
+                                                       const Plan::Expansion& expansion, ResolvedFunction& function,
+                                                       const Plan::Found& found) {
+  const NodeId node = expansion.node;
+  if (!known_errors_.empty() && !expansion.forced) {
+    if (const Error* const failed = known_errors_.find(plan_.address(node))) return plan_.fail(node, *failed);
+  }
+  if (const RequestPtr& owner = owner_of(worker, expansion.owner)) ++owner->progress.planned;
+  if (events_.on()) events_.to_compute(expansion.owner, worker.now, plan_.address(node));
+  introduce(function);
+  plan_.set_recipe(node, found, [&](StoreId id) {
+    const RecipeBlock* const block = worker.blocks.find(id);
+    return block != nullptr ? block->address(id) : reader.address_or_none(id);
+  });
+}
+
 /// Answers what the plan asks for next, as far as its recipe is decoded; the others are left in `expansions`. Returns
 /// how many were answered.
 std::size_t Engine::answer_decoded(Worker& worker, StoreReader& reader) {
@@ -235,21 +252,6 @@ void Engine::answer(Worker& worker, StoreReader& reader, const Plan::Expansion& 
   const std::span<const StoreId> inputs = std::span(worker.inputs).subspan(found.first_input, found.input_count);
   plan_recipe(worker, reader, expansion, *found.function,
               {found.function->number, inputs, found.params, found.reason, found.cost});
-}
-
-void Engine::plan_recipe(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion,
-                         ResolvedFunction& function, const Plan::Found& found) {
-  const NodeId node = expansion.node;
-  if (!known_errors_.empty() && !expansion.forced) {
-    if (const Error* const failed = known_errors_.find(plan_.address(node))) return plan_.fail(node, *failed);
-  }
-  if (const RequestPtr& owner = owner_of(worker, expansion.owner)) ++owner->progress.planned;
-  if (events_.on()) events_.to_compute(expansion.owner, worker.now, plan_.address(node));
-  introduce(function);
-  plan_.set_recipe(node, found, [&](StoreId id) {
-    const RecipeBlock* const block = worker.blocks.find(id);
-    return block != nullptr ? block->address(id) : reader.address_or_none(id);
-  });
 }
 
 }  // namespace deriva::detail

@@ -17,7 +17,7 @@ constexpr float short_time = 400;
 constexpr std::size_t short_backlog = 32;
 /// Functions that take less than this on average are timed in one call out of so many.
 constexpr float timed_always = 1'000;
-constexpr std::uint32_t timed_calls = 16;
+constexpr std::uint32_t timed_calls = 64;
 /// Batches of so many nodes are timed as a whole.
 constexpr std::size_t timed_batch = 8;
 /// Functions that take at least this are verified on several threads.
@@ -228,6 +228,30 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
 
 // --- Calling
 
+/// Hands on what a job came to; a single input is lent where it lies. If it came to nothing, neither does the one that
+/// needs it, unless that was dropped.
+[[gnu::always_inline]] inline void Engine::connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs) {
+  Worker::Ran& to = worker.ran[wire.job];
+  if (to.is_over) return;
+  std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
+  if (!from || !*from) {
+    to.is_over = to.is_put_back = worker.puts_back = true;
+  } else if (inputs.size() == 1) {
+    inputs = {&**from, 1};
+  } else {
+    // To count a reference up and down takes a tenth of what an empty function takes (executor.empty.ladder).
+    worker.batch.inputs[wire.position] = wire.alone ? std::move(**from) : **from;
+  }
+}
+
+[[gnu::always_inline]] inline Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params,
+                                                          std::span<const Blob> inputs, const FunctionRun* run) const {
+  Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
+                                       : call_with_context(job, params, inputs, *run);
+  if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  return result;
+}
+
 void Engine::call_functions(Worker& worker) {
   worker.puts_back = false;
   Clock::time_point last{};  // When the one before ended, if that is known.
@@ -267,7 +291,7 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
   const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
   if (executions == 1) {
     if (job.flight.number != 0) events_.function_started(job, false, start);
-    ran.result.emplace(invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr));
+    ran.make_result([&] { return invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr); });
   } else {
     execute_repeatedly(job, params, inputs, ran);
   }
@@ -290,22 +314,6 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
     cache_.put(*job.address, **ran.result, ran.compute_time);
   }
   return end;
-}
-
-/// Hands on what a job came to; a single input is lent where it lies. If it came to nothing, neither does the one that
-/// needs it, unless that was dropped.
-void Engine::connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs) {
-  Worker::Ran& to = worker.ran[wire.job];
-  if (to.is_over) return;
-  std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
-  if (!from || !*from) {
-    to.is_over = to.is_put_back = worker.puts_back = true;
-  } else if (inputs.size() == 1) {
-    inputs = {&**from, 1};
-  } else {
-    // To count a reference up and down takes a tenth of what an empty function takes (executor.empty.ladder).
-    worker.batch.inputs[wire.position] = wire.alone ? std::move(**from) : **from;
-  }
 }
 
 /// Takes back what was lent. Who failed may be tried again, and keeps it as well.
@@ -335,14 +343,6 @@ void Engine::execute_repeatedly(const Plan::Job& job, Params& params, std::span<
   } else {
     verify_here(job, params, inputs, ran);
   }
-}
-
-Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
-                            const FunctionRun* run) const {
-  Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
-                                       : call_with_context(job, params, inputs, *run);
-  if (!result) result = attribute(result.error(), *job.address, job.function->id);
-  return result;
 }
 
 /// The same, and observers are told. `again`: another execution, to be compared.

@@ -27,7 +27,8 @@ void Plan::add_request(const Wish& wish) {
   request.open = true;
   request.members = 1;
   const std::uint32_t owner = wish.waiter == none ? slot : nodes_[wish.waiter].owner;
-  const auto [node, n] = intern(wish.target, owner, wish.recompute, [&](StoreId) { return wish.address; });
+  const auto [node, n] =
+      intern(wish.target, owner, requests_[owner], wish.recompute, [&](StoreId) { return wish.address; });
   raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
   ++n.interest;
   request.target = node;
@@ -178,7 +179,7 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
 void Plan::retry(NodeId node) {
   Node& n = nodes_[node];
   n.state = State::unexpanded;
-  to_be_expanded(node, n, true);
+  to_be_expanded(node, n.owner, requests_[n.owner], true);
 }
 
 void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t bytes) {

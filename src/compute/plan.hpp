@@ -265,8 +265,8 @@ class Plan {
     Node& n;
   };
   template <class AddressOf>
-  Interned intern(StoreId id, std::uint32_t request, Recompute recompute, AddressOf&& address_of);
-  void to_be_expanded(NodeId node, const Node& n, bool first);
+  Interned intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute, AddressOf&& address_of);
+  void to_be_expanded(NodeId node, std::uint32_t slot, Request& request, bool first);
   void link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above);
 
   // plan.cpp: requests
@@ -358,7 +358,7 @@ class Plan {
   void shrink_if_empty();
 
   Slab<Node> nodes_;
-  Slab<Address> addresses_;  ///< Under the same numbers.
+  SparseSlab<Address> addresses_;  ///< Under the same numbers.
   EdgePool edges_;
   IdMap ids_;
   std::uint64_t numbering_ = 0;

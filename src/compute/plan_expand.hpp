@@ -44,6 +44,7 @@ void Plan::set_recipe(NodeId node, const Found& found, AddressOf&& address_of) {
     free(node, n);
     return shrink_if_empty();
   }
+  Request& request = requests_[n.owner];
   n.state = State::waiting;
   n.next = 0;
   n.reason = found.reason;
@@ -65,60 +66,59 @@ void Plan::set_recipe(NodeId node, const Found& found, AddressOf&& address_of) {
     const std::uint32_t owner = n.owner;
     const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Interned input = intern(found.inputs[i], owner, below, address_of);
+      const Interned input = intern(found.inputs[i], owner, request, below, address_of);
       link(work.first_edge + i, run[i], input, node, n);
     }
   }
-  end_exploring(n);
+  exploring_.end(request.period, kept_enough_);
   if (work.pending > 0) return;
   if (n.poisoned) begin_failing(node, poisoned_[node]);
   if (n.state == State::waiting) make_ready(node);
 }
 
-/// The node of an id; if there is none, a new one, which the request brings in.
+/// The node of an id; if there is none, a new one, which the request `slot` brings in.
 template <class AddressOf>
-inline Plan::Interned Plan::intern(StoreId id, std::uint32_t request, Recompute recompute, AddressOf&& address_of) {
+inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute,
+                                   AddressOf&& address_of) {
   std::uint32_t& entry = ids_.at(id);
   if (entry != none) {
     // What is done is computed again if that was asked for, but once; whoever has the value keeps it.
     Node& known = nodes_[entry];
-    const bool is_redone = known.forced && known.owner == request;
+    const bool is_redone = known.forced && known.owner == slot;
     if (recompute == Recompute::nothing || !known.is_done() || is_redone) {
-      if (known.owner != request) meet(entry, request);
+      if (known.owner != slot) meet(entry, slot);
       return {entry, known};
     }
     forget(known);
   }
   const NodeId node = nodes_.take();
-  if (node == addresses_.end()) addresses_.take();
+  addresses_.at(node) = address_of(id);
   entry = node;
-  addresses_[node] = address_of(id);
   Node& n = nodes_[node];
   n.id = id;
-  n.owner = request;
+  n.owner = slot;
   n.state = State::unexpanded;
   if (recompute != Recompute::nothing) {
     n.forced = true;
     n.forces_inputs = recompute == Recompute::everything;
   }
-  Request& owner = requests_[request];
-  ++owner.members;
-  exploring_.begin(owner.period);
-  to_be_expanded(node, n, memory_.is_limited());
+  ++request.members;
+  exploring_.begin(request.period);
+  to_be_expanded(node, slot, request, memory_.is_limited());
   return {node, n};
 }
 
 /// First come, first served: what is wanted together is found, kept and run together, and lies together in memory
 /// (executor.empty.layered: a sixth faster than last come, first served). If memory is limited, what comes last goes
 /// first: it leads soonest to something that can run.
-inline void Plan::to_be_expanded(NodeId node, const Node& n, bool first) {
-  Request& owner = requests_[n.owner];
-  if (!std::exchange(owner.expands, true)) join_turn(to_expand, n.owner);
-  first ? owner.unexpanded.push_front(nodes_, node) : owner.unexpanded.push(nodes_, node);
+inline void Plan::to_be_expanded(NodeId node, std::uint32_t slot, Request& request, bool first) {
+  if (!std::exchange(request.expands, true)) join_turn(to_expand, slot);
+  first ? request.unexpanded.push_front(nodes_, node) : request.unexpanded.push(nodes_, node);
   ++expansions_;
 }
 
-inline void Plan::link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above) {
+[[gnu::always_inline]] inline void Plan::link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent,
+                                              Node& above) {
   Node& below = input.n;
   if (below.state == State::failed) {
     edge = {none, dependent, none, none};

@@ -18,6 +18,7 @@ struct PlanRequest {
   NodeId target = none;
   NodeId waiter = none;  ///< Whose function waits for it, if it is not a host's.
   std::uint32_t next_on_target = none;
+  std::uint32_t next = none;   ///< If it is unused.
   std::uint32_t members = 0;   ///< Nodes it brought in; one more while it is open.
   NodeQueue unexpanded;        ///< Those that are to be expanded.
   std::uint32_t ready = none;  ///< The queue of those, if there are any.

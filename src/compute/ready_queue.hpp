@@ -51,6 +51,8 @@ struct NodeQueue {
 /// first come, first served. Constant time.
 class ReadyQueue {
  public:
+  std::uint32_t next = none;  ///< If it is unused.
+
   static constexpr std::size_t levels = 256;
 
   /// Which of the levels a way of so many nanoseconds is: eight to a factor of two, from 16 ns to 64 s.

@@ -15,8 +15,9 @@ namespace deriva::detail {
 inline constexpr std::uint32_t none = ~std::uint32_t{0};
 
 /// Elements by number that never move; a number that was given back is taken again, last first, with its element as it
-/// was left: holding nothing that is to be destroyed. Allocates a page at a time, and makes an element when its number
-/// is taken for the first time.
+/// was left: holding nothing that is to be destroyed. Until then it is linked by the element's `next`, which it must
+/// have, and is as when it was made. Allocates a page at a time, and makes an element when its number is taken for the
+/// first time.
 template <class T, std::uint32_t page = 1'024>
 class Slab {
  public:
@@ -33,27 +34,32 @@ class Slab {
   }
 
   std::uint32_t take() {
-    if (!unused_.empty()) {
-      const std::uint32_t slot = unused_.back();
-      unused_.pop_back();
+    if (unused_ != none) {
+      const std::uint32_t slot = unused_;
+      unused_ = std::exchange((*this)[slot].next, none);
+      --unused_count_;
       return slot;
     }
     if (end_ % page == 0) pages_.push_back(std::make_unique_for_overwrite<Place[]>(page));
     new (pages_.back().get() + end_ % page) T();
     return end_++;
   }
-  void give_back(std::uint32_t slot) { unused_.push_back(slot); }
+  void give_back(std::uint32_t slot) noexcept {
+    (*this)[slot].next = std::exchange(unused_, slot);
+    ++unused_count_;
+  }
 
   /// Every number that was ever taken is below this.
   [[nodiscard]] std::uint32_t end() const noexcept { return end_; }
-  [[nodiscard]] std::size_t in_use() const noexcept { return end_ - unused_.size(); }
+  [[nodiscard]] std::size_t in_use() const noexcept { return end_ - unused_count_; }
   void clear() noexcept {
     if (!std::is_trivially_destructible_v<T> && in_use() > 0) {
       for (std::uint32_t slot = 0; slot < end_; ++slot) (*this)[slot].~T();
     }
     end_ = 0;
+    unused_ = none;
+    unused_count_ = 0;
     std::exchange(pages_, decltype(pages_)());
-    std::exchange(unused_, decltype(unused_)());
   }
 
  private:
@@ -61,8 +67,9 @@ class Slab {
     std::byte bytes[sizeof(T)];
   };
   std::vector<std::unique_ptr<Place[]>> pages_;
-  std::vector<std::uint32_t> unused_;
   std::uint32_t end_ = 0;
+  std::uint32_t unused_ = none;
+  std::size_t unused_count_ = 0;
 };
 
 /// Elements by number, in pages that exist where there are some.
@@ -77,6 +84,7 @@ class SparseSlab {
   }
   /// Requires: `at` was called for it.
   T& operator[](std::uint32_t slot) noexcept { return (*pages_[slot / page])[slot % page]; }
+  const T& operator[](std::uint32_t slot) const noexcept { return (*pages_[slot / page])[slot % page]; }
   void clear() { *this = SparseSlab(); }
 
  private:

@@ -79,6 +79,15 @@ struct Worker {
     bool is_over = false;      ///< Not to be settled: a detached one that has started, what nobody wanted, or one
     bool is_put_back = false;  ///< that lacks an input because another job of the batch failed.
 
+    /// Sets the result to what `make` returns, made in place.
+    template <class Make>
+    void make_result(const Make& make) {
+      struct Made {
+        const Make& make;
+        operator Result<Blob>() const { return make(); }  // NOLINT(google-explicit-constructor)
+      };
+      result.emplace(Made{make});
+    }
     void reset() noexcept {
       result.reset();
       compute_time = {};
