@@ -225,10 +225,6 @@ RequestPtr Engine::take_request(RequestId id) {
   listeners_ -= request->options.on_computed ? 1U : 0U;
   watchers_ -= request->options.progress ? 1U : 0U;
   remove_deadline(*request);
-  if (watch_ && requests_.empty()) {
-    watch_.reset();
-    disarm_if_idle();
-  }
   return request;
 }
 
@@ -246,7 +242,6 @@ void Engine::shutdown() {
   deadlines_.clear();
   function_deadlines_.clear();
   retries_.clear();
-  watch_.reset();
   scheduler_->disarm();
   static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   ask_to_stop(lock, running);

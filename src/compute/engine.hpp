@@ -183,8 +183,10 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   bool can_make_room() const;
   bool to_explore() const;
   bool is_left_alone() const;
+  bool holds_back() const;
   void watch();
-  void look_whether_it_gets_on(Clock::time_point now);
+  void guard();
+  void look_whether_it_gets_on();
   bool may_explore() const;
   bool may_run() const;
   bool has_work() const;
@@ -204,7 +206,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::size_t answer_decoded(Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found);
-  static ResolvedFunction* known_function(const Worker& worker, std::uint32_t number);
   ResolvedFunction* find_function(Worker& worker, StoreReader& reader, std::uint32_t number);
   void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, const Worker::Found& found);
@@ -258,7 +259,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_reasons.cpp: what changed
   void prepare_explanation(Worker& worker, std::uint32_t number);
-  static bool is_explained(const Plan::Job& job, const RequestPtr& owner);
   void explain(Worker& worker) const;
   void explain(StoreReader& reader, Plan::Job& job, StoreId id) const;
 
@@ -385,7 +385,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::deque<std::shared_ptr<SharedVerification>> verifications_;         ///< With executions that nobody has begun.
   Pace pace_;
   LoneWork lone_;                           ///< Exploring, and functions that are not worth sharing.
-  std::optional<Clock::time_point> watch_;  ///< When to look whether it gets on, if something waits for it.
+  std::optional<Clock::time_point> watch_;  ///< When to look whether it gets on.
+  bool guarded_ = false;                    ///< Somebody will: something waits for it.
   std::size_t active_ = 0;                  ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;                    ///< Of these: outside the lock, working.
   std::size_t inside_ = 0;                  ///< Other threads inside: coroutine functions that are being finished.

@@ -14,8 +14,7 @@ Error out_of_time(const Address& address, const FunctionId& function) {
 
 }  // namespace
 
-// One timer for all: it is armed for the first deadline, retry or watch, and may fire when what it was armed for is
-// over.
+// One timer for all: it is armed for the first deadline or retry, and may fire when what it was armed for is over.
 
 void Engine::add_deadline(const Request& request) {
   if (!request.options.deadline) return;
@@ -43,7 +42,7 @@ void Engine::remove_deadline(const FunctionRun& run) {
 
 void Engine::disarm_if_idle() {
   // The I/O executor is not to wait for nothing.
-  if (deadlines_.empty() && function_deadlines_.empty() && retries_.empty() && !watch_) scheduler_->disarm();
+  if (deadlines_.empty() && function_deadlines_.empty() && retries_.empty()) scheduler_->disarm();
 }
 
 void Engine::arm() {
@@ -51,7 +50,6 @@ void Engine::arm() {
   if (!deadlines_.empty()) first = deadlines_.begin()->first;
   if (!function_deadlines_.empty()) first = std::min(first, function_deadlines_.begin()->first);
   if (!retries_.empty() && !has_due_retry()) first = std::min(first, retries_.begin()->first);
-  if (watch_) first = std::min(first, *watch_);
   if (first == Clock::time_point::max()) return;
   auto task = [engine = weak_from_this()] {
     if (const auto alive = engine.lock()) alive->expire();
@@ -72,7 +70,6 @@ void Engine::expire() {
   }
   expire_functions(lock, now);
   if (stopping_) return;
-  look_whether_it_gets_on(now);
   wake();
   arm();
 }

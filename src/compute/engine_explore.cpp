@@ -26,6 +26,11 @@ Worker::Known known(StoreReader::Known known) {
   return Worker::Known::nothing;
 }
 
+/// Null: its number was not asked for yet, or is that of no function.
+ResolvedFunction* known_function(const Worker& worker, std::uint32_t number) {
+  return number < worker.functions.size() ? worker.functions[number] : nullptr;
+}
+
 }  // namespace
 
 bool Engine::expand(Lock& lock, Worker& worker) {
@@ -195,11 +200,6 @@ void Engine::look_up(Worker& worker, StoreReader& reader, const Plan::Expansion&
     found.place = static_cast<std::uint32_t>(worker.values.size());
     worker.values.push_back(*std::move(value));
   }
-}
-
-/// Null: its number was not asked for yet, or is that of no function.
-ResolvedFunction* Engine::known_function(const Worker& worker, std::uint32_t number) {
-  return number < worker.functions.size() ? worker.functions[number] : nullptr;
 }
 
 /// By the store's number of it; throws if the registry has none.

@@ -5,6 +5,14 @@
 #include "store/predecessor.hpp"
 
 namespace deriva::detail {
+namespace {
+
+/// Whether anybody is told.
+bool is_explained(const Plan::Job& job, const RequestPtr& owner) {
+  return job.flight.number != 0 || (owner && owner->options.on_computed);
+}
+
+}  // namespace
 
 /// To look for what changed since something like the job's recipe was computed, if anybody is told.
 void Engine::prepare_explanation(Worker& worker, std::uint32_t number) {
@@ -13,10 +21,6 @@ void Engine::prepare_explanation(Worker& worker, std::uint32_t number) {
   if (!is_explained(job, owner_of(worker, job.owner))) return;
   const StoreId id = plan_.store_id(job.node);
   if (id != none) worker.unexplained.emplace_back(number, id);
-}
-
-bool Engine::is_explained(const Plan::Job& job, const RequestPtr& owner) {
-  return job.flight.number != 0 || (owner && owner->options.on_computed);
 }
 
 /// Without the lock.

@@ -65,7 +65,7 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
         ++blocked_;
         until ? static_cast<void>(changed_.wait_until(lock, *until)) : changed_.wait(lock);
         --blocked_;
-        if (watch_ && !stopping_) look_whether_it_gets_on(scheduler_->now());
+        if (watch_) look_whether_it_gets_on();
       }
       check_deadline();
     }
@@ -132,20 +132,34 @@ void Engine::wake(std::size_t ready) {
     scheduler_->post([self = shared_from_this()] { self->drain(); });
   }
   if (blocked_ > 0 && waiting > 0 && active_ < options_.concurrency) changed_.notify_all();
-  if (is_left_alone() && (to_explore() || plan_.has_ready())) watch();
+  if (holds_back() && options_.concurrency > 1) watch();
 }
 
-/// To look in a while whether what is left alone gets on.
+/// Somebody is to look whether what is left alone gets on: a caller that is blocked, or a thread of the I/O executor.
 void Engine::watch() {
-  if (watch_ || options_.concurrency == 1) return;
-  watch_ = scheduler_->now() + patience;
-  arm();
+  if (!watch_) watch_ = Clock::now() + patience;
+  if (guarded_ || scheduler_->runs_here()) return;
+  guarded_ = true;
+  scheduler_->post([self = shared_from_this()] { self->guard(); });
 }
 
-void Engine::look_whether_it_gets_on(Clock::time_point now) {
-  if (!watch_ || now < *watch_) return;
-  watch_.reset();
-  lone_.look();
+/// Whether there is something to do that waits for what is left alone.
+bool Engine::holds_back() const { return is_left_alone() && !stopping_ && (to_explore() || plan_.has_ready()); }
+
+/// Keeps its thread for as long as a drain would; another one follows. A timer instead would make an I/O executor
+/// without any other look at the operating system's between its handlers (executor.hit.async: 300 -> 530 ns).
+void Engine::guard() {
+  Lock lock(mutex_);
+  if (holds_back()) changed_.wait_for(lock, scheduler_->turn());
+  guarded_ = false;
+  look_whether_it_gets_on();
+}
+
+void Engine::look_whether_it_gets_on() {
+  if (watch_ && Clock::now() >= *watch_) {
+    watch_.reset();
+    lone_.look();
+  }
   wake();
 }
 
