@@ -78,7 +78,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
 
   lock.lock();
   if (is_tiny) lone_.end(ticket);
-  pace_.functions_took(taken, count);
+  if (is_timed) pace_.functions_took(taken, count);
   announce(lock, worker);
   --busy_;
   settle(lock, worker, prepared);

@@ -12,13 +12,15 @@ class Pace {
  public:
   /// A function that was measured.
   void function_took(std::chrono::nanoseconds time) noexcept { follow(function_, per_node(time, 1)); }
-  /// Functions that ran together: one that takes longer than it does on average shows here at the latest.
+  /// Functions that ran together: one that takes longer than it does on average shows here at the latest, and at once.
   void functions_took(std::chrono::nanoseconds time, std::size_t count) noexcept {
-    function_ = std::max(function_, per_node(time, count));
+    const float value = per_node(time, count);
+    value > function_ ? static_cast<void>(function_ = value) : follow(function_, value);
   }
-  /// What was done for them under the mutex.
+  /// What was done for them under the mutex. Functions that take `longest` are shared in any case: what takes longer
+  /// than that was interrupted.
   void engine_took(std::chrono::nanoseconds time, std::size_t count) noexcept {
-    follow(engine_, per_node(time, count));
+    follow(engine_, std::min(per_node(time, count), longest));
   }
 
   [[nodiscard]] float function() const noexcept { return function_; }
@@ -35,6 +37,8 @@ class Pace {
     constexpr float weight = 1.0F / 16;
     average += (value - average) * weight;
   }
+
+  static constexpr float longest = 400;
 
   float function_ = 0;
   float engine_ = 250;

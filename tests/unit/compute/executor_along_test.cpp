@@ -102,42 +102,70 @@ std::uint64_t number_in(const Blob& blob) {
   return number;
 }
 
-TEMPLATE_TEST_CASE("along: a value goes to another function or place than the one that needs it", "",
-                   DERIVA_EVERY_EXECUTOR) {
-  ComputeFixture f;
-  f.add("join", [](std::span<const Blob> inputs, const Params& params) {
-    std::vector<std::uint64_t> numbers;
-    for (const Blob& input : inputs) numbers.push_back(number_in(input));
-    const std::uint64_t number =
-        joined(static_cast<std::uint64_t>(std::get<std::int64_t>(params.at("number"))), numbers);
-    return Blob::copy_of(std::as_bytes(std::span(&number, 1)));
-  });
+/// Short functions whose value tells which ones they were given, in which order.
+struct JoinFixture : ComputeFixture {
   struct Node {
     Address address;
     std::uint64_t value;
   };
-  const auto node = [&](std::uint64_t number, const std::vector<Node>& inputs) {
+
+  JoinFixture() {
+    add("join", [](std::span<const Blob> inputs, const Params& params) {
+      std::vector<std::uint64_t> numbers;
+      for (const Blob& input : inputs) numbers.push_back(number_in(input));
+      const std::uint64_t number =
+          joined(static_cast<std::uint64_t>(std::get<std::int64_t>(params.at("number"))), numbers);
+      return Blob::copy_of(std::as_bytes(std::span(&number, 1)));
+    });
+  }
+
+  Node node(std::uint64_t number, const std::vector<Node>& inputs) {
     std::vector<Address> addresses;
     std::vector<std::uint64_t> values;
     for (const Node& input : inputs) {
       addresses.push_back(input.address);
       values.push_back(input.value);
     }
-    return Node{f.numbered("join", static_cast<std::int64_t>(number), addresses), joined(number, values)};
-  };
+    return {numbered("join", static_cast<std::int64_t>(number), addresses), joined(number, values)};
+  }
+};
+
+TEMPLATE_TEST_CASE("along: a value goes to another function or place than the one that needs it", "",
+                   DERIVA_EVERY_EXECUTOR) {
+  JoinFixture f;
   // The first ladder teaches the executor that the function is short.
   TestType on(f);
   for (const std::uint64_t first : {0U, 1'000U, 2'000U}) {
-    Node left = node(first, {});
-    Node right = node(first + 1, {});
+    JoinFixture::Node left = f.node(first, {});
+    JoinFixture::Node right = f.node(first + 1, {});
     for (std::uint64_t i = 2; i < 2 * length; i += 2) {
-      const Node below = left;
-      left = node(first + i, {below, right});
-      right = node(first + i + 1, {right, below, right});
+      const JoinFixture::Node below = left;
+      left = f.node(first + i, {below, right});
+      right = f.node(first + i + 1, {right, below, right});
     }
     REQUIRE(number_in(on.executor.materialize(left.address).value()) == left.value);
   }
   REQUIRE(f.runs("join") == 3 * (2 * length - 1));
+}
+
+TEMPLATE_TEST_CASE("along: a value is lost that was lent to the only function that needs it", "",
+                   DERIVA_EVERY_EXECUTOR) {
+  JoinFixture f;
+  TestType on(f);
+  std::vector<JoinFixture::Node> nodes;
+  for (const std::uint64_t first : {0U, 1'000U, 2'000U}) {
+    nodes.push_back(f.node(first, {}));
+    for (std::uint64_t i = 1; i < length; ++i) {
+      const JoinFixture::Node below = nodes.back();
+      nodes.push_back(f.node(first + 500 + i, {}));
+      nodes.push_back(f.node(first + i, {below, nodes.back()}));
+    }
+    REQUIRE(number_in(on.executor.materialize(nodes.back().address).value()) == nodes.back().value);
+  }
+  for (const JoinFixture::Node& node : nodes) {
+    REQUIRE(number_in(on.executor.materialize(node.address).value()) == node.value);
+  }
+  REQUIRE(f.runs("join") == static_cast<int>(nodes.size()));
 }
 
 }  // namespace

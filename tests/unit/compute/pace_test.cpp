@@ -26,6 +26,13 @@ TEST_CASE("pace: functions are shared if they take as long as what is done for e
   REQUIRE(pace.worth_sharing());
 }
 
+TEST_CASE("pace: a thread that was interrupted under the mutex does not keep others from what takes long enough") {
+  Pace pace;
+  for (int i = 0; i < 100; ++i) pace.engine_took(std::chrono::milliseconds(10), 256);
+  REQUIRE_FALSE(pace.worth_sharing(300));
+  REQUIRE(pace.worth_sharing(500));
+}
+
 TEST_CASE("pace: one batch that takes longer than the average is enough to share what follows") {
   Pace pace;
   for (int i = 0; i < 100; ++i) pace.function_took(nanoseconds(10));
