@@ -168,7 +168,6 @@ std::vector<Recipe> numbered(std::vector<Recipe> recipes, const WorkGraph& graph
   return recipes;
 }
 
-/// Of an executor that has computed as much before; the function's own, one for its value, are taken off.
 /// Beside one for each value, which is the function's.
 struct Allocations {
   double of_new = 0;    ///< For nodes that are asked for for the first time,

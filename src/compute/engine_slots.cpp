@@ -58,10 +58,9 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
     } else {
       if (!run_here(lock)) {
         std::optional<Clock::time_point> until = deadline;
-        if (!retries_.empty() && !has_due_retry()) {
-          until = std::min(until.value_or(Clock::time_point::max()), retries_.begin()->first);
-        }
-        if (watch_) until = std::min(until.value_or(Clock::time_point::max()), *watch_);
+        const auto no_later_than = [&](Clock::time_point time) { until = std::min(until.value_or(time), time); };
+        if (!retries_.empty() && !has_due_retry()) no_later_than(retries_.begin()->first);
+        if (watch_) no_later_than(*watch_);
         ++blocked_;
         until ? static_cast<void>(changed_.wait_until(lock, *until)) : changed_.wait(lock);
         --blocked_;

@@ -25,8 +25,7 @@ class GracePeriods {
   /// Appends to `over` what need not be kept any longer.
   void end(Period period, std::vector<std::uint32_t>& over) {
     --under_way_[period];
-    if (kept_[0].empty() && kept_[1].empty()) return;
-    for (int turns = 0; turns < 2 && under_way_[current_ ^ 1U] == 0 && !(kept_[0].empty() && kept_[1].empty());
+    for (int turns = 0; turns < 2 && !(kept_[0].empty() && kept_[1].empty()) && under_way_[current_ ^ 1U] == 0;
          ++turns) {
       std::vector<std::uint32_t>& before = kept_[current_ ^ 1U];
       over.insert(over.end(), before.begin(), before.end());
