@@ -191,8 +191,8 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
     }
   }
   const MaterializeOptions& options = request->options;
-  plan_.add_request({request->id, id, request->target, verify_rate(options.verify.value_or(options_.verify)),
-                     options.priority, options.on_failure == FailurePolicy::keep_going, options.recompute,
+  plan_.add_request({request->id, id, verify_rate(options.verify.value_or(options_.verify)), options.priority,
+                     options.on_failure == FailurePolicy::keep_going, options.recompute,
                      request->waiter ? request->waiter->job.node : none});
   if (!request->waiter) events_.plan_began(request);
   add_deadline(*request);

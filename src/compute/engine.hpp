@@ -33,6 +33,7 @@
 #include "compute/request.hpp"
 #include "compute/result_cache.hpp"
 #include "compute/scheduler.hpp"
+#include "compute/unwritten.hpp"
 #include "compute/worker.hpp"
 #include "store/flight_table.hpp"
 #include "store/store_reader.hpp"
@@ -90,21 +91,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   struct FlushWaiter {
     Completion<void>::Ptr completion;
     std::uint64_t batch;
-  };
-  /// A result that contradicts the stored one.
-  struct Refused {
-    Address address;
-    Error error;
-  };
-  /// Results that are not in the store yet, and their nodes.
-  struct Unwritten {
-    std::vector<ComputedResult> results;
-    std::vector<NodeId> nodes;
-    std::vector<Comparison> comparisons;
-    std::vector<EngineEvents::Unstored> flights;  ///< Of the results, if observers are told.
-    std::size_t bytes = 0;
-
-    bool empty() const noexcept { return results.empty() && comparisons.empty(); }
   };
   struct Looked {
     std::optional<Result<Blob>> known;
@@ -207,7 +193,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void look_up(Worker& worker, StoreReader& reader);
   void look_up(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, Worker::Found& found);
   ResolvedFunction* find_function(Worker& worker, StoreReader& reader, std::uint32_t number);
-  void follow_numbering(StoreReader& reader);
   void answer(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, const Worker::Found& found);
   void plan_recipe(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, ResolvedFunction& function,
                    const Plan::Found& found);
@@ -220,8 +205,20 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
     return worker.owner;
   }
 
+  // engine_addresses.cpp: how nodes and addresses find to each other
+  void follow_numbering(StoreReader& reader);
+  bool needs_addresses(const Plan::Batch& batch) const;
+  bool find_addresses(Worker& worker);
+  void renumber(Plan::Batch& batch) const;
+  bool agree(Plan::Batch& batch, StoreReader& reader);
+  void look_addresses_up(Worker& worker);
+  static void fail_removed(Worker& worker);
+  void refuse(std::span<const NodeId> nodes);
+  void tell_joined();
+
   // engine_run.cpp: functions, and their calls
   bool may_take_along() const;
+  bool looks_back(const Plan::Job& job) const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   std::uint32_t executions(const Plan::Job& job) const;
@@ -237,8 +234,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   static void disconnect(Worker& worker);
   void detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs);
   void execute_repeatedly(const Plan::Job& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran);
-  Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
-                      const FunctionRun* run) const;
+  static Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                             const FunctionRun* run);
   Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
                     bool again = false) const;
 
@@ -303,7 +300,10 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_sharing.cpp: what another executor of the store computes
   void declare_flights() override;
-  void end_flight(NodeId node);
+  void end_flight(NodeId node, const Address& address);
+  void end_flight(const Plan::Job& job) {
+    if (job.address != nullptr) end_flight(job.node, *job.address);  // Else it was never told of.
+  }
   void share(Lock& lock, Worker& worker);
   void find_stored_by_now(Worker& worker, std::span<const std::uint32_t> jobs);
   bool take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run);
@@ -315,7 +315,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
                     std::optional<std::chrono::nanoseconds> compute_time);
   void settle_shared(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
                      std::optional<std::chrono::nanoseconds> compute_time);
-  void send_elsewhere(Lock& lock, NodeId node);
+  void send_elsewhere(Lock& lock, const Plan::Job& job);
 
   // engine_retry.cpp
   std::shared_ptr<DetachedRun> set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
@@ -333,11 +333,11 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::uint64_t newest_batch() const;
   bool lagging() const;
   std::size_t results_room() const;
-  Result<void> put_results(std::vector<Refused>& refused);
-  Result<Refused> refuse_contradiction(const ComputedResult& result);
+  Result<void> put_results(std::vector<RefusedResult>& refused);
+  Result<RefusedResult> refuse_contradiction(const ComputedResult& result);
   void end_batch(Lock& lock, const Result<void>& put);
   void tell_written(Lock& lock, const Result<void>& put);
-  Result<Blob> result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused);
+  Result<Blob> result_of(Ending& ending, const Result<void>& put, std::span<const RefusedResult> refused);
 
   const std::unique_ptr<Scheduler> scheduler_;
   Store& store_;
@@ -379,7 +379,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::size_t listeners_ = 0;  ///< Open requests whose hosts are told of each function, or
   std::size_t watchers_ = 0;   ///< of progress.
   bool writing_ = false;
-  std::vector<Refused> refused_;                                          ///< Since there was no request last.
+  std::vector<RefusedResult> refused_;                                    ///< Since there was no request last.
   std::optional<Error> write_error_;                                      ///< The first since somebody was told.
   boost::unordered_flat_map<NodeId, std::shared_ptr<FunctionRun>> runs_;  ///< Of functions that take a context.
   std::deque<std::shared_ptr<SharedVerification>> verifications_;         ///< With executions that nobody has begun.

@@ -27,7 +27,7 @@ void Engine::prepare_look_back(Worker& worker, std::uint32_t number) {
   worker.look_backs.push_back({number, id, worker.known_inputs.size(), job.average});
   worker.plan_inputs.clear();
   plan_.append_inputs(job.node, worker.plan_inputs);
-  for (const Plan::Input& input : worker.plan_inputs) {
+  for (const Plan::Named& input : worker.plan_inputs) {
     Worker::KnownInput& known = worker.known_inputs.emplace_back(Worker::KnownInput{input.id});
     const auto cut_off = digests_.find(input.node);
     if (cut_off != digests_.end()) known.digest = cut_off->second;

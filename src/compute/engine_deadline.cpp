@@ -85,8 +85,9 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
     const ResolvedFunction& function = *expired.back()->job.function;
     if (!function.function.is_coroutine()) continue;
     end_progress(*expired.back());
-    end_flight(node);
-    plan_.expire(node, out_of_time(plan_.address(node), function.id));
+    const Plan::Job& job = expired.back()->job;
+    end_flight(job);
+    plan_.expire(node, out_of_time(*job.address, function.id));
   }
   if (expired.empty()) return;
   ask_to_stop(lock, expired);

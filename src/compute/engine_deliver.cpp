@@ -44,8 +44,8 @@ void Engine::count_met() {
   plan_.take_met(joined_, reused_);
   for (const auto& [id, node] : joined_) {
     if (const RequestPtr request = request_of(id)) ++request->outcome.joined;
-    if (events_.on()) events_.flight_joined(id, node, plan_.address(node));
   }
+  if (events_.on() && !joined_.empty()) tell_joined();
   for (const RequestId id : reused_) {
     const RequestPtr request = request_of(id);
     if (!request) continue;

@@ -16,8 +16,8 @@ Error not_wanted() { return Error(Errc::cancelled, "nobody waits for the value o
 void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
                        std::chrono::nanoseconds delay) {
   run->over = false;
-  run->job = job;
-  run->context.address = job.address;
+  run->set_job(job);
+  run->context.address = &run->job_address;
   run->context.stop = run->stop.get_token();
   run->context.trace = events_.trace_of(job, owner);
   std::optional<Clock::time_point>& deadline = run->context.deadline;
@@ -61,9 +61,9 @@ void Engine::stop_abandoned(Lock& lock) {
     std::vector<std::shared_ptr<FunctionRun>> stopped;
     std::vector<RequestPtr> waits;
     for (const NodeId node : plan_.take_abandoned()) {
-      end_flight(node);
       const auto found = runs_.find(node);
       if (found == runs_.end()) continue;  // Shutting down, all are asked.
+      end_flight(found->second->job);
       stopped.push_back(found->second);
       end_progress(*stopped.back());
       if (!stopped.back()->waits) continue;
@@ -112,7 +112,7 @@ void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, c
     request->waiter = run;
     waits.open.push_back(id);
     enter_plan(lock, request, looked);
-    if (!run->over) send_elsewhere(lock, run->job.node);
+    if (!run->over) send_elsewhere(lock, run->job);
     lock.unlock();
   }
   go_outside();
@@ -147,7 +147,11 @@ void Engine::resume_functions(Lock& lock) {
 
 bool Engine::check_waits(Lock& lock) {
   if (!plan_.can_check_waits()) return false;
-  plan_.check_waits();
+  static_cast<void>(read(store_, [&](StoreReader& reader) {
+    follow_numbering(reader);
+    const auto address_of = [&](StoreId id) { return reader.address_or_none(id); };
+    plan_.check_waits(address_of);
+  }));
   deliver(lock);
   return true;
 }

@@ -96,15 +96,14 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
                                                        const Plan::Found& found) {
   const NodeId node = expansion.node;
   if (!known_errors_.empty() && !expansion.forced) {
-    if (const Error* const failed = known_errors_.find(plan_.address(node))) return plan_.fail(node, *failed);
+    if (const Error* const failed = known_errors_.find(reader.address_or_none(expansion.id))) {
+      return plan_.fail(node, *failed);
+    }
   }
   if (const RequestPtr& owner = owner_of(worker, expansion.owner)) ++owner->progress.planned;
-  if (events_.on()) events_.to_compute(expansion.owner, worker.now, plan_.address(node));
+  if (events_.on()) events_.to_compute(expansion.owner, worker.now, reader.address_or_none(expansion.id));
   introduce(function);
-  plan_.set_recipe(node, found, [&](StoreId id) {
-    const RecipeBlock* const block = worker.blocks.find(id);
-    return block != nullptr ? block->address(id) : reader.address_or_none(id);
-  });
+  plan_.set_recipe(node, found);
 }
 
 /// Answers what the plan asks for next, as far as its recipe is decoded; the others are left in `expansions`. Returns
@@ -136,19 +135,6 @@ std::size_t Engine::slice_nodes() const noexcept { return options_.memory_bytes 
 bool Engine::may_answer(const Worker& worker) const {
   return !plan_.is_large() && !plan_.has_failing() && written_ == worker.written && entered_ == worker.entered &&
          !stopping_ && plan_.numbering() == worker.numbering;
-}
-
-/// If the snapshot is of a newer numbering than the plan, the plan follows it.
-void Engine::follow_numbering(StoreReader& reader) {
-  if (plan_.numbering() >= reader.numbering()) return;
-  auto find = [&](const Address& address) -> std::optional<StoreId> {
-    try {
-      return reader.find(address);
-    } catch (...) {  // Damage: nothing can be said of the node.
-      return std::nullopt;
-    }
-  };
-  plan_.renumber(reader.numbering(), find);
 }
 
 void Engine::look_up(Worker& worker, StoreReader& reader) {
@@ -229,16 +215,17 @@ void Engine::introduce(ResolvedFunction& function) {
 
 void Engine::answer(Worker& worker, StoreReader& reader, const Plan::Expansion& expansion, const Worker::Found& found) {
   const NodeId node = expansion.node;
+  if (expansion.id == none) return plan_.fail(node, recipe_removed());
+  const auto address = [&] { return reader.address_or_none(expansion.id); };
   if (found.known == Worker::Known::error) {
-    return plan_.fail(node, worker.errors[found.place].with_address(plan_.address(node)));
+    return plan_.fail(node, worker.errors[found.place].with_address(address()));
   }
   if (found.known == Worker::Known::nothing) {
-    return plan_.fail(
-        node, Error(Errc::not_found, "no leaf and no recipe has this address").with_address(plan_.address(node)));
+    return plan_.fail(node, Error(Errc::not_found, "no leaf and no recipe has this address").with_address(address()));
   }
   if (found.looked_in_cache && events_.on()) {
     const Blob* const value = found.has_value ? &worker.values[found.place] : nullptr;
-    events_.looked_up(event::Tier::memory, expansion.owner, worker.now, plan_.address(node), value);
+    events_.looked_up(event::Tier::memory, expansion.owner, worker.now, address(), value);
   }
   const RequestPtr& owner = owner_of(worker, expansion.owner);
   if (found.known == Worker::Known::stored || found.has_value) {

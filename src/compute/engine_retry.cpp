@@ -15,7 +15,7 @@ bool Engine::worth_retrying(const Plan::Job& job, const Result<Blob>& result, st
 /// A job of a batch that is to go its own way, without its owner. Null: its params are damaged.
 std::shared_ptr<DetachedRun> Engine::set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
   auto run = std::make_shared<DetachedRun>();
-  run->job = job;
+  run->set_job(job);
   if (ran.extra) {
     run->executions = ran.extra->executions;
     run->set_known(ran.extra->known);
@@ -39,7 +39,7 @@ bool Engine::retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran)
 /// The same for one that several threads executed.
 void Engine::retry_later(SharedVerification& shared) {
   const auto run = std::make_shared<DetachedRun>();
-  run->job = shared.job;
+  run->set_job(shared.job);
   run->owner = shared.owner;
   run->executions = static_cast<std::uint32_t>(shared.ended.size());
   run->set_known(shared.known);
@@ -59,7 +59,7 @@ void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
   const auto delay = options_.retry_delay * (1U << std::min(run->attempts - 1, most_doublings));
   ++run->attempts;
   end_run(run->job.node);
-  end_flight(run->job.node);
+  end_flight(run->job);
   if (run->job.function->function.takes_context()) begin_run(run, run->job, run->owner, delay);
   const auto entry = retries_.emplace(scheduler_->now() + delay, run);
   if (entry != retries_.begin()) return;

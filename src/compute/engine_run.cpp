@@ -26,6 +26,9 @@ constexpr float shared_time = 20'000;
 /// takes most of a microsecond (executor.1us.*).
 constexpr std::chrono::microseconds worth_keeping{5};
 
+/// In nanoseconds, as far as it is known.
+float time_of(const Plan::Job& job) { return job.average > 0 ? job.average : std::numeric_limits<float>::max(); }
+
 float least_time(const std::optional<std::chrono::nanoseconds>& time) {
   return time ? static_cast<float>(time->count()) : std::numeric_limits<float>::infinity();
 }
@@ -52,12 +55,15 @@ bool Engine::run(Lock& lock, Worker& worker) {
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
   if (options_.store_results) most = std::min(most, results_room());
   const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along() ? short_time : 0);
+  refuse(worker.batch.refused);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
     return plan_.has_ready();
   }
-  if (events_.on()) events_.begin_flights(worker.batch.jobs);
+  const bool all_known = !needs_addresses(worker.batch) || find_addresses(worker);
+  if (!worker.batch.addresses.empty() && events_.on()) events_.begin_flights(worker.batch.jobs);
   prepare(worker);
+  if (!all_known) fail_removed(worker);
   ++busy_;
   const std::size_t count = worker.ran.size();
   const bool is_timed = count >= timed_batch;
@@ -92,12 +98,16 @@ bool Engine::may_take_along() const {
   return !looks_back && options_.memory_bytes == 0 && !flights_.is_shared();
 }
 
+/// Whether something is to be known of the job's results so far.
+bool Engine::looks_back(const Plan::Job& job) const {
+  return time_of(job) >= least_time(options_.early_cutoff) || was_computed(job);
+}
+
 /// Sets apart what is not just a call.
 void Engine::prepare(Worker& worker) {
   worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
-  const float look_back_from = least_time(options_.early_cutoff);
   const float explain_from = least_time(options_.explain_from);
   const auto count = static_cast<std::uint32_t>(worker.ran.size());
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -108,9 +118,8 @@ void Engine::prepare(Worker& worker) {
     ran.measured =
         job.flight.number != 0 || job.average == 0 || job.average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(job.average));
-    const float time = job.average > 0 ? job.average : std::numeric_limits<float>::max();
-    if (time >= look_back_from || was_computed(job)) prepare_look_back(worker, i);
-    if (time >= explain_from) prepare_explanation(worker, i);
+    if (looks_back(job)) prepare_look_back(worker, i);
+    if (time_of(job) >= explain_from) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }
 }
@@ -124,7 +133,7 @@ void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ra
   ran.measured = ran.measured || function.options().timeout.count() > 0;
   if (function.is_coroutine() || function.options().blocking) {
     extra.detached = std::make_shared<DetachedRun>();
-    extra.detached->job = job;
+    extra.detached->set_job(job);
     extra.detached->executions = extra.executions;
     extra.detached->owner = request_of(job.owner);
   }
@@ -161,19 +170,24 @@ void Engine::gather(Worker& worker) {
       continue;
     }
     const RequestId request = worker.batch.jobs[missing.job].owner;
-    std::optional<Result<Blob>> value = look_in_cache(*missing.address, request);
+    const Address& address = worker.addresses[i];
+    if (address == Address()) {
+      failed = recipe_removed();
+      continue;
+    }
+    std::optional<Result<Blob>> value = look_in_cache(address, request);
     if (!value && worker.stored[i]) {
       const Clock::time_point started = events_.now();
       value = load(store_, *std::move(worker.stored[i]));
       if (*value && events_.on()) {
-        events_.hit(event::Tier::store, request, started, *missing.address, (*value)->size());
+        events_.hit(event::Tier::store, request, started, address, (*value)->size());
       }
-      if (*value) cache_.put(*missing.address, **value);
+      if (*value) cache_.put(address, **value);
     }
-    if (!value) value = look(*missing.address, request);  // The graph was compacted, or it is not there.
+    if (!value) value = look(address, request);  // It is damaged, or not there.
     if (!value) value = Error(Errc::not_found, "an input was stored, and is gone");
     if (!*value) {
-      failed = value->error().with_address(*missing.address);
+      failed = value->error().with_address(address);
       continue;
     }
     input = **value;
@@ -186,16 +200,17 @@ void Engine::gather(Worker& worker) {
 /// Looks all of them up on one snapshot.
 void Engine::find_stored(Worker& worker) {
   worker.stored.resize(worker.batch.missing.size());
-  const auto find = [&](StoreReader& reader) -> Result<void> {
-    if (reader.numbering() != worker.batch.numbering) return {};
+  worker.addresses.assign(worker.batch.missing.size(), Address());
+  const auto find = [&](StoreReader& reader) {
+    if (!agree(worker.batch, reader)) return;
     for (std::size_t i = 0; i < worker.stored.size(); ++i) {
       const Plan::Missing& missing = worker.batch.missing[i];
-      if (missing.id == none || (i > 0 && worker.batch.missing[i - 1].node == missing.node)) continue;
-      if (worker.ran[missing.job].result) continue;
+      if (missing.id == none || worker.ran[missing.job].result) continue;
+      worker.addresses[i] = reader.address_or_none(missing.id);
+      if (i > 0 && worker.batch.missing[i - 1].node == missing.node) continue;
       Result<std::optional<StoredBlob>> value = reader.value(missing.id);
       if (value) worker.stored[i] = *std::move(value);
     }
-    return {};
   };
   static_cast<void>(read(store_, find));  // What was not found is looked for once more, one by one.
 }
@@ -203,6 +218,7 @@ void Engine::find_stored(Worker& worker) {
 /// Reading takes its time: what nobody wants any more by now is not begun.
 void Engine::drop_unwanted(Lock& lock, Worker& worker) {
   lock.lock();
+  if (flights_.is_shared()) static_cast<void>(find_addresses(worker));
   for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
   worker.loaded.clear();  // Their nodes may go with those that are dropped.
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
@@ -221,7 +237,7 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
   const Error cancelled(Errc::cancelled);
   events_.take_time();
   events_.flight_finished(job, cancelled);
-  end_flight(job.node);
+  end_flight(job);
   plan_.release(job);
   plan_.fail(job.node, cancelled);
 }
@@ -245,11 +261,9 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
 }
 
 [[gnu::always_inline]] inline Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params,
-                                                          std::span<const Blob> inputs, const FunctionRun* run) const {
-  Result<Blob> result = run == nullptr ? call_guarded(job.function->function, inputs, params)
-                                       : call_with_context(job, params, inputs, *run);
-  if (!result) result = attribute(result.error(), *job.address, job.function->id);
-  return result;
+                                                          std::span<const Blob> inputs, const FunctionRun* run) {
+  return run == nullptr ? call_guarded(job.function->function, inputs, params)
+                        : call_with_context(job, params, inputs, *run);
 }
 
 void Engine::call_functions(Worker& worker) {
@@ -277,6 +291,7 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
   Params& params = job.params.empty() ? worker.no_params : worker.params;
   if (!job.params.empty()) {
     if (const Result<void> decoded = decode_params(job.params, params); !decoded) {
+      look_addresses_up(worker);
       ran.result.emplace(decoded.error().with_address(*job.address));
       ran.measured = false;
       return {};
@@ -292,6 +307,10 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
   if (executions == 1) {
     if (job.flight.number != 0) events_.function_started(job, false, start);
     ran.make_result([&] { return invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr); });
+    if (!*ran.result) {
+      look_addresses_up(worker);
+      *ran.result = attribute(ran.result->error(), *job.address, job.function->id);
+    }
   } else {
     execute_repeatedly(job, params, inputs, ran);
   }
@@ -310,7 +329,9 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
       end = {};
     }
   }
-  if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping) {
+  if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping &&
+      cache_.capacity() > 0) {
+    look_addresses_up(worker);
     cache_.put(*job.address, **ran.result, ran.compute_time);
   }
   return end;
@@ -348,11 +369,12 @@ void Engine::execute_repeatedly(const Plan::Job& job, Params& params, std::span<
 /// The same, and observers are told. `again`: another execution, to be compared.
 Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                           const FunctionRun* run, bool again) const {
-  if (job.flight.number == 0) return invoke(job, params, inputs, run);
-  const Clock::time_point started = Clock::now();
-  events_.function_started(job, again, started);
+  const bool is_told = job.flight.number != 0;
+  const Clock::time_point started = is_told ? Clock::now() : Clock::time_point();
+  if (is_told) events_.function_started(job, again, started);
   Result<Blob> result = invoke(job, params, inputs, run);
-  events_.function_finished(job, again, started, Clock::now(), inputs, result);
+  if (!result) result = attribute(result.error(), *job.address, job.function->id);
+  if (is_told) events_.function_finished(job, again, started, Clock::now(), inputs, result);
   return result;
 }
 

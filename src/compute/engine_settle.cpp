@@ -11,6 +11,7 @@ namespace deriva::detail {
 /// Tells the hosts whose functions ran.
 void Engine::announce(Lock& lock, Worker& worker) {
   if (listeners_ == 0) return;
+  static_cast<void>(find_addresses(worker));
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     const Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];
@@ -35,6 +36,7 @@ void Engine::settle(Lock& lock, Worker& worker, Clock::duration prepared) {
 
 void Engine::settle_jobs(Worker& worker) {
   events_.take_time();
+  if (flights_.is_shared()) static_cast<void>(find_addresses(worker));
   if (worker.puts_back) put_back(worker);
   if (worker.batch.wires.empty()) plan_.prefetch_dependents(worker.batch.jobs);
   for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
@@ -51,6 +53,7 @@ void Engine::settle_jobs(Worker& worker) {
       }
     }
     if (ran.measured) observe(*job.function, ran.compute_time);
+    if (!*ran.result) static_cast<void>(find_addresses(worker));
     if (!*ran.result && retry_later(worker, job, ran)) continue;
     if (extra != nullptr && extra->cut_off) {
       settle_cut_off(owner_of(worker, job.owner), job, ran);
@@ -70,7 +73,7 @@ void Engine::put_back(Worker& worker) {
     const Plan::Job& job = worker.batch.jobs[i];
     if (const RequestPtr& owner = owner_of(worker, job.owner)) --owner->begun;
     events_.flight_finished(job, Error(Errc::cancelled));
-    end_flight(job.node);
+    end_flight(job);
     plan_.put_back(job.node);
   }
 }
@@ -115,7 +118,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
   if (!result) {
     if (owner) ++owner->outcome.failed;
     known_errors_.keep(*job.address, result.error());
-    end_flight(job.node);
+    end_flight(job);
     return plan_.fail(job.node, result.error());
   }
   if (owner) {
@@ -129,7 +132,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
     keep_result(job, *result, compute_time, !is_dynamic && to_be_indexed(job, compute_time),
                 is_dynamic ? std::move(*discovered) : std::vector<Address>());
   } else {
-    end_flight(job.node);
+    end_flight(job);
   }
   plan_.complete(job.node, std::move(*result));
 }

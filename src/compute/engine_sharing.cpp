@@ -50,19 +50,27 @@ void Engine::declare_flights() {
   const Lock lock(mutex_);
   std::vector<NodeId> nodes;
   plan_.append_running(nodes);
-  nodes.insert(nodes.end(), unwritten_.nodes.begin(), unwritten_.nodes.end());
-  nodes.insert(nodes.end(), being_written_.nodes.begin(), being_written_.nodes.end());
-  for (const NodeId node : nodes) static_cast<void>(flights_.begin(plan_.address(node), shared_from_this()));
+  const auto begin = [&](const Address& address) { static_cast<void>(flights_.begin(address, shared_from_this())); };
+  static_cast<void>(read(store_, [&](StoreReader& reader) {
+    follow_numbering(reader);
+    for (const NodeId node : nodes) {
+      if (const StoreId id = plan_.store_id(node); id != none) begin(reader.address_or_none(id));
+    }
+  }));
+  for (const Unwritten* unwritten : {&unwritten_, &being_written_}) {
+    for (const ComputedResult& result : unwritten->results) begin(result.address);
+  }
 }
 
 /// Others may begin it from now on. Not if another node has its address, which was forgotten.
-void Engine::end_flight(NodeId node) {
-  if (flights_.is_shared() && !plan_.has_successor(node)) flights_.end(plan_.address(node), *this);
+void Engine::end_flight(NodeId node, const Address& address) {
+  if (flights_.is_shared() && !plan_.has_successor(node)) flights_.end(address, *this);
 }
 
 /// Sets jobs of a batch apart that another executor has begun, and settles those whose results it has stored since they
 /// were looked up.
 void Engine::share(Lock& lock, Worker& worker) {
+  look_addresses_up(worker);
   std::vector<std::uint32_t> ours;
   std::vector<std::shared_ptr<DetachedRun>> others;
   for (std::uint32_t i = 0; i < worker.ran.size(); ++i) {
@@ -244,7 +252,7 @@ void Engine::settle_shared(const RequestPtr& owner, const Plan::Job& job, Result
   plan_.complete(node, *std::move(result));
   if (!is_stored) return;
   plan_.set_written(node);
-  end_flight(node);
+  end_flight(job);
   plan_.unpin(node);
 }
 
@@ -252,11 +260,11 @@ void Engine::settle_shared(const RequestPtr& owner, const Plan::Job& job, Result
 
 /// A function that waits itself is not waited for elsewhere: a cycle might lead through several executors, and no plan
 /// would see it.
-void Engine::send_elsewhere(Lock& lock, NodeId node) {
+void Engine::send_elsewhere(Lock& lock, const Plan::Job& job) {
   if (!flights_.is_shared()) return;
-  end_flight(node);
+  end_flight(job);
   std::vector<RequestId> requests;
-  plan_.append_requests(node, requests);
+  plan_.append_requests(job.node, requests);
   for (const RequestId id : requests) {
     const RequestPtr request = request_of(id);
     if (request && request->is_elsewhere) give_up(lock, id, sent_elsewhere());

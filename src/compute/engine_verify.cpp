@@ -38,6 +38,8 @@ void Engine::compare_with_known(const Plan::Job& job, const KnownResultPtr& know
 void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran) {
   const auto shared = std::make_shared<SharedVerification>();
   shared->job = job;
+  shared->address = *job.address;
+  shared->job.address = &shared->address;
   shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
   shared->params = std::move(params);
   shared->run = ran.extra->run;

@@ -76,15 +76,18 @@ bool Engine::write_results(Lock& lock) {
   wake();
   lock.unlock();
 
-  std::vector<Refused> refused;
+  std::vector<RefusedResult> refused;
   const Clock::time_point started = events_.now();
   const Result<void> put = put_results(refused);
   events_.results_stored(waiting, started, being_written_.results.size(), being_written_.bytes, put.has_value());
-  events_.flights_stored(being_written_.flights, started, put.has_value(), [&](const Address& address) {
-    return std::ranges::find(refused, address, &Refused::address) != refused.end();
-  });
+  const auto is_refused = [&](const Address& address) {
+    return std::ranges::find(refused, address, &RefusedResult::address) != refused.end();
+  };
+  events_.flights_stored(being_written_.flights, started, put.has_value(), is_refused);
   if (put) {
-    for (const ComputedResult& result : being_written_.results) cache_.put(result.address, result.value);
+    for (const ComputedResult& result : being_written_.results) {
+      if (!is_refused(result.address)) cache_.put(result.address, result.value);
+    }
   }
 
   lock.lock();
@@ -100,34 +103,29 @@ bool Engine::write_results(Lock& lock) {
 
 /// One transaction for all; those that contradict what is stored are refused with what was computed from them, and the
 /// others written without them.
-Result<void> Engine::put_results(std::vector<Refused>& refused) {
+Result<void> Engine::put_results(std::vector<RefusedResult>& refused) {
   Result<void> put = store_.put_results(being_written_.results, being_written_.comparisons);
   if (put || put.error().code() != Errc::not_deterministic) return put;
-  std::vector<ComputedResult> written;
-  for (ComputedResult& result : being_written_.results) {
+  for (const ComputedResult& result : being_written_.results) {
     const Result<std::vector<Address>> inputs = inputs_of(store_, result);
     if (!inputs) return inputs.error();
-    const auto cause = std::ranges::find_first_of(refused, *inputs, {}, &Refused::address);
+    const auto cause = std::ranges::find_first_of(refused, *inputs, {}, &RefusedResult::address);
     if (cause != refused.end()) {
       refused.push_back({result.address, Error(cause->error)});
       continue;
     }
     put = store_.put_results({&result, 1});
-    if (put) {
-      written.push_back(std::move(result));
-      continue;
-    }
+    if (put) continue;
     if (put.error().code() != Errc::not_deterministic) return put;
-    Result<Refused> contradiction = refuse_contradiction(result);
+    Result<RefusedResult> contradiction = refuse_contradiction(result);
     if (!contradiction) return contradiction.error();
     refused.push_back(*std::move(contradiction));
   }
-  being_written_.results = std::move(written);
   return store_.put_results({}, being_written_.comparisons);
 }
 
 /// A result that is not the stored one: the ledger is to know.
-Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& result) {
+Result<RefusedResult> Engine::refuse_contradiction(const ComputedResult& result) {
   const Address& address = result.address;
   const Result<std::optional<ResultRecord>> stored = store_.result(address);
   if (!stored) return stored.error();
@@ -139,15 +137,16 @@ Result<Engine::Refused> Engine::refuse_contradiction(const ComputedResult& resul
   Error error = violation(*comparison, (*recipe)->function);
   if (events_.on()) tell_verified(*events_.hub(), *comparison, (*recipe)->function);
   being_written_.comparisons.push_back(*std::move(comparison));
-  return Refused{address, std::move(error)};
+  return RefusedResult{address, std::move(error)};
 }
 
 /// The batch is in the store, or could not be written.
 void Engine::end_batch(Lock& lock, const Result<void>& put) {
-  for (const NodeId node : being_written_.nodes) {
+  for (std::size_t i = 0; i < being_written_.nodes.size(); ++i) {
+    const NodeId node = being_written_.nodes[i];
     if (!digests_.empty()) digests_.erase(node);  // From now on the store knows.
     if (put) plan_.set_written(node);
-    end_flight(node);
+    end_flight(node, being_written_.results[i].address);
     plan_.unpin(node);
   }
   being_written_.results.clear();
@@ -171,7 +170,7 @@ void Engine::tell_written(Lock& lock, const Result<void>& put) {
   take(endings_, endings);
   take(flush_waiters_, waiters);
   const std::optional<Error> error = waiters.empty() ? std::nullopt : std::exchange(write_error_, std::nullopt);
-  const std::vector<Refused> refused = refused_;
+  const std::vector<RefusedResult> refused = refused_;
   lock.unlock();
   for (FlushWaiter& waiter : waiters) finish<void>(std::move(waiter.completion), flushed(error));
   std::vector<Result<Blob>> results;
@@ -182,10 +181,10 @@ void Engine::tell_written(Lock& lock, const Result<void>& put) {
 }
 
 /// What became of a request that waited to be durable. A result that was refused concerns whoever depends on it.
-Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::span<const Refused> refused) {
+Result<Blob> Engine::result_of(Ending& ending, const Result<void>& put, std::span<const RefusedResult> refused) {
   const Address& target = ending.request->target;
   if (!put) return put.error();
-  for (const Refused& one : refused.subspan(ending.request->first_refusal)) {
+  for (const RefusedResult& one : refused.subspan(ending.request->first_refusal)) {
     if (one.address == target) return one.error;
     const auto above = store_.dag().transitive_dependents(one.address);
     if (!above || std::find(above->begin(), above->end(), target) != above->end()) return one.error;

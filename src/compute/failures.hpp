@@ -23,4 +23,9 @@ using FailuresPtr = std::shared_ptr<const Failures>;
 /// One error for all: the first, and if there are more, with what is said of them.
 [[nodiscard]] Error summarize(const Failures& failures);
 
+/// Of a node that the store's graph has no more: nothing tells its address.
+[[nodiscard]] inline Error recipe_removed() {
+  return Error(Errc::not_found, "the recipe was removed before it was computed");
+}
+
 }  // namespace deriva::detail

@@ -56,7 +56,15 @@ struct FunctionRun {
     RequestId request;
   };
 
+  /// Makes it a run of the job, whose address is known.
+  void set_job(const Plan::Job& of) {
+    job_address = *of.address;
+    job = of;
+    job.address = &job_address;
+  }
+
   Plan::Job job{};
+  Address job_address{};
   std::stop_source stop{};
   std::optional<TimePoint> expires{};  ///< When its own time is over.
   ContextState context{};              ///< What its contexts tell, and pass on.

@@ -27,8 +27,7 @@ void Plan::add_request(const Wish& wish) {
   request.open = true;
   request.members = 1;
   const std::uint32_t owner = wish.waiter == none ? slot : nodes_[wish.waiter].owner;
-  const auto [node, n] =
-      intern(wish.target, owner, requests_[owner], wish.recompute, [&](StoreId) { return wish.address; });
+  const auto [node, n] = intern(wish.target, owner, requests_[owner], wish.recompute);
   raise(node, static_cast<float>(wish.verify_rate), wish.keep_going);
   ++n.interest;
   request.target = node;
@@ -237,19 +236,6 @@ void Plan::raise_path(NodeId node, float path) {
       const NodeId input = edges_[n.work.first_edge + i].input;
       if (input != none) raises_.push_back({input, raised});
     }
-  }
-}
-
-// --- Numbering
-
-void Plan::renumber(std::uint64_t numbering, FunctionRef<std::optional<StoreId>(const Address&)> find) {
-  numbering_ = numbering;
-  ids_.clear();
-  for (NodeId node = 0; node < nodes_.end(); ++node) {
-    Node& n = nodes_[node];
-    if (n.state == State::gone || n.state == State::dropped) continue;
-    n.id = n.forgotten ? none : find(addresses_[node]).value_or(none);
-    if (n.id != none) ids_.at(n.id) = node;
   }
 }
 

@@ -54,16 +54,7 @@ class Plan {
  public:
   // --- Requests
 
-  struct Wish {
-    RequestId id;
-    StoreId target;
-    Address address;
-    double verify_rate = 0;
-    Priority priority = Priority::normal;
-    bool keep_going = false;
-    Recompute recompute = Recompute::nothing;
-    NodeId waiter = none;  ///< A running node whose function waits for the target; it is wanted as that node is.
-  };
+  using Wish = PlanWish;
   /// Adds a request. Requires: a new id.
   void add_request(const Wish& wish);
   /// Takes a request back; what only it wanted goes with the next calls of `sweep`. False if there is no such request.
@@ -91,9 +82,8 @@ class Plan {
   void take_expansions(std::size_t most, std::vector<Expansion>& out);
   /// The value is in the store, and has so many bytes, or is given.
   void set_stored(NodeId node, std::optional<Blob> value = std::nullopt, std::uint64_t bytes = 0);
-  /// `address_of` is asked for the inputs that are new. Requires: the function is set.
-  template <class AddressOf>
-  void set_recipe(NodeId node, const Found& found, AddressOf&& address_of);
+  /// It is to be computed. Requires: the function is set.
+  void set_recipe(NodeId node, const Found& found);
   /// It is to be looked up again.
   void retry(NodeId node);
   /// Also answers `take_ready`. Every request that depends on the node is finished with the error, by `fail_further`:
@@ -133,18 +123,20 @@ class Plan {
   /// those, must be answered after them, and if one of them fails, before it, by `put_back`. Requires: `along` is 0 if
   /// memory is limited.
   ///
+  /// Those for which there is no memory, and never will be, are `refused` instead.
+  ///
   /// Returns how long they will take, as far as it is known.
   float take_ready(std::size_t most, float nanoseconds, Batch& batch, float along = 0);
   /// Answers `take_ready`: the job was not carried out, and waits again.
   void put_back(NodeId node);
   /// Under the plan's numbering; `none` if it has none.
-  [[nodiscard]] StoreId store_id(NodeId node) const { return nodes_[node].forgotten ? none : nodes_[node].id; }
-  struct Input {
+  [[nodiscard]] StoreId store_id(NodeId node) const { return node < nodes_.end() ? nodes_[node].id : none; }
+  struct Named {
     NodeId node;
     StoreId id;
   };
   /// Appends the inputs of a running node, in order.
-  void append_inputs(NodeId node, std::vector<Input>& out);
+  void append_inputs(NodeId node, std::vector<Named>& out);
   /// Keeps the value of an input that was read from the store, for others that want it.
   void keep(NodeId input, Blob value);
   void complete(NodeId node, Blob&& value);
@@ -198,9 +190,9 @@ class Plan {
   [[nodiscard]] bool has_resumed() const noexcept { return !resumed_.empty(); }
   /// Whether there are waits that were not checked, and nothing is left to explore that might close a cycle.
   [[nodiscard]] bool can_check_waits() const noexcept { return !unchecked_waits_.empty() && !exploring_.any(); }
-  /// Ends new waits for what depends on who waits: their requests fail with `Errc::cycle`.
+  /// Ends new waits for what depends on who waits: their requests fail with `Errc::cycle` and the way there.
   /// Complexity: for each, twice the nodes below what is waited for, or above who waits, whichever are fewer.
-  void check_waits();
+  void check_waits(FunctionRef<Address(StoreId)> address_of);
 
   /// Keeps a node that is expanding, running or pinned beyond its answer.
   void pin(NodeId node) { ++nodes_[node].interest; }
@@ -219,7 +211,6 @@ class Plan {
   /// Whether `fail_further` or `sweep` have something to do.
   [[nodiscard]] bool has_rubbish() const noexcept { return has_orphans() || has_failing(); }
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.in_use() - dropped_; }
-  [[nodiscard]] const Address& address(NodeId node) const { return addresses_[node]; }
   /// Whether anybody is interested in a running node.
   [[nodiscard]] bool wanted(NodeId node) const { return nodes_[node].interest > 0; }
   /// Whether a running node was abandoned and may have a successor of the same address: its value is not to be used.
@@ -241,9 +232,17 @@ class Plan {
   /// (`joined`, whatever the number of edges to it) or was (`reused`).
   void take_met(std::vector<Joined>& joined, std::vector<RequestId>& reused);
 
-  /// What the ids of the store mean: they change their meaning when the store says so.
+  // --- What the ids of the store mean (plan_renumber.cpp)
+
+  /// They change their meaning when the store says so.
   [[nodiscard]] std::uint64_t numbering() const noexcept { return numbering_; }
-  void renumber(std::uint64_t numbering, FunctionRef<std::optional<StoreId>(const Address&)> find);
+  /// What an open request targets; `none` if there is no such request.
+  [[nodiscard]] NodeId target_of(RequestId request) const;
+  /// From now on ids have another meaning. A plan has no room for addresses: it is told the new ids of some nodes, such
+  /// as the targets, and finds what is below by the order of inputs. What it does not find is not met again: what is
+  /// done may be done once more. Complexity: linear in the nodes and their edges.
+  void renumber(std::uint64_t numbering, std::span<const Named> named,
+                FunctionRef<std::span<const StoreId>(StoreId)> inputs_of);
 
  private:
   using Node = PlanNode;
@@ -264,8 +263,7 @@ class Plan {
     NodeId node;
     Node& n;
   };
-  template <class AddressOf>
-  Interned intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute, AddressOf&& address_of);
+  Interned intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute);
   void to_be_expanded(NodeId node, std::uint32_t slot, Request& request, bool first);
   void link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above);
 
@@ -316,6 +314,9 @@ class Plan {
     float path;
   };
 
+  // plan_renumber.cpp
+  void name(const Named& named);
+
   // plan_memory.cpp
   std::uint64_t expected_bytes(std::uint32_t function) const;
   void expect(std::uint32_t function, std::uint64_t bytes);
@@ -332,7 +333,7 @@ class Plan {
   void forget_waits(NodeId node);
   bool go_on(NodeId node);
   std::vector<NodeId> find_cycle(const Request& wait);
-  void fail_wait(std::uint32_t request, std::span<const NodeId> cycle);
+  void fail_wait(std::uint32_t request, std::span<const NodeId> cycle, FunctionRef<Address(StoreId)> address_of);
 
   // plan_fail.cpp
   struct Failing {
@@ -358,7 +359,6 @@ class Plan {
   void shrink_if_empty();
 
   Slab<Node> nodes_;
-  SparseSlab<Address> addresses_;  ///< Under the same numbers.
   EdgePool edges_;
   IdMap ids_;
   std::uint64_t numbering_ = 0;

@@ -32,8 +32,7 @@ struct PlanJob {
     std::uint32_t position;  ///< In the batch's inputs.
     std::uint32_t job;       ///< In the batch.
     StoreId id;              ///< Under the batch's numbering; or `none`.
-    const Address* address;
-    bool shared;  ///< Somebody else wants it, too.
+    bool shared;             ///< Somebody else wants it, too.
   };
 
   /// An input that another job of the batch is to come to.
@@ -49,8 +48,8 @@ struct PlanJob {
 
   NodeId node = ~NodeId{0};
   RequestId owner = 0;               ///< The request that brought the node into the plan.
-  const Address* address = nullptr;  ///< Lives until the job is answered, and so do the
-  BytesView params{};                ///< encoded params.
+  const Address* address = nullptr;  ///< Null: nobody had to know it yet.
+  BytesView params{};                ///< Encoded; they live until the job is answered.
   const ResolvedFunction* function = nullptr;
   std::uint32_t first_input = 0;  ///< In the batch.
   std::uint32_t input_count = 0;
@@ -68,6 +67,8 @@ struct PlanBatch {
   std::vector<Blob> inputs;
   std::vector<PlanJob::Wire> wires;  ///< In the order of the jobs that they lead to.
   std::vector<PlanJob::Missing> missing;
+  std::vector<NodeId> refused;     ///< There is no memory for them: to be answered by `Plan::fail`.
+  std::vector<Address> addresses;  ///< Of the jobs, once somebody has to know them.
   std::uint64_t numbering = 0;
 
   void clear() {
@@ -75,6 +76,8 @@ struct PlanBatch {
     inputs.clear();
     wires.clear();
     missing.clear();
+    refused.clear();
+    addresses.clear();
   }
 };
 

@@ -81,7 +81,6 @@ void Plan::shrink_if_empty() {
   constexpr std::size_t worth_keeping = 131'072;
   if (nodes_.in_use() > 0 || nodes_.end() <= worth_keeping) return;
   nodes_.clear();
-  addresses_.clear();
   edges_.clear();
   ids_.clear();
   queues_.clear();

@@ -36,8 +36,7 @@ void Plan::expand(std::size_t most, Take&& take) {
   }
 }
 
-template <class AddressOf>
-void Plan::set_recipe(NodeId node, const Found& found, AddressOf&& address_of) {
+inline void Plan::set_recipe(NodeId node, const Found& found) {
   Node& n = nodes_[node];
   if (n.interest == 0) {
     end_exploring(n);
@@ -66,7 +65,7 @@ void Plan::set_recipe(NodeId node, const Found& found, AddressOf&& address_of) {
     const std::uint32_t owner = n.owner;
     const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Interned input = intern(found.inputs[i], owner, request, below, address_of);
+      const Interned input = intern(found.inputs[i], owner, request, below);
       link(work.first_edge + i, run[i], input, node, n);
     }
   }
@@ -77,9 +76,7 @@ void Plan::set_recipe(NodeId node, const Found& found, AddressOf&& address_of) {
 }
 
 /// The node of an id; if there is none, a new one, which the request `slot` brings in.
-template <class AddressOf>
-inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute,
-                                   AddressOf&& address_of) {
+inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
   if (entry != none) {
     // What is done is computed again if that was asked for, but once; whoever has the value keeps it.
@@ -92,7 +89,6 @@ inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& requ
     forget(known);
   }
   const NodeId node = nodes_.take();
-  addresses_.at(node) = address_of(id);
   entry = node;
   Node& n = nodes_[node];
   n.id = id;

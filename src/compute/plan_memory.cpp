@@ -13,7 +13,7 @@ constexpr float fading = 15.0F / 16;
 }  // namespace
 
 bool Plan::is_large() const noexcept {
-  constexpr std::uint64_t node_bytes = sizeof(Node) + sizeof(Address) + 4 * sizeof(Edge);
+  constexpr std::uint64_t node_bytes = sizeof(Node) + 4 * sizeof(Edge);
   return memory_.is_limited() && size() * node_bytes > memory_.limit / 4;
 }
 

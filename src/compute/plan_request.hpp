@@ -12,6 +12,17 @@
 
 namespace deriva::detail {
 
+/// A request that is to be added.
+struct PlanWish {
+  RequestId id;
+  StoreId target;
+  double verify_rate = 0;
+  Priority priority = Priority::normal;
+  bool keep_going = false;
+  Recompute recompute = Recompute::nothing;
+  NodeId waiter = none;  ///< A running node whose function waits for the target; it is wanted as that node is.
+};
+
 /// A request, until it is over and the last node that it brought in is gone.
 struct PlanRequest {
   RequestId id = 0;

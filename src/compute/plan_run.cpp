@@ -68,7 +68,6 @@ struct Plan::Taking {
   std::size_t followed;  ///< Jobs that were asked what they bring along.
   bool in_turn;          ///< Several requests wait.
   float taken = 0;
-  std::vector<NodeId> refused{};
 
   [[nodiscard]] bool has_room() const noexcept { return room > 0 && taken < nanoseconds; }
 };
@@ -95,10 +94,6 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float 
     if (nodes_[node].state == State::waiting) nodes_[node].next = 0;
   }
   along_.clear();
-  for (const NodeId node : taking.refused) {
-    fail(node, Error(Errc::over_budget, "what the function needs does not fit into the memory that is allowed")
-                   .with_address(addresses_[node]));
-  }
   shrink_if_empty();
   return taking.taken;
 }
@@ -130,7 +125,7 @@ void Plan::admit(NodeId node, Taking& taking) {
   if (memory_.is_limited()) {
     const Admission admission = admit_memory(node);
     if (admission == Admission::deferred) push_ready(node);
-    if (admission == Admission::refused) taking.refused.push_back(node);
+    if (admission == Admission::refused) taking.batch.refused.push_back(node);
     if (admission == Admission::refused) offer_places(function);
     if (admission != Admission::admitted) return;
   }
@@ -193,7 +188,6 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
   Job& job = batch.jobs.emplace_back();
   job.node = node;
   job.owner = requests_[n.owner].id;
-  job.address = &addresses_[node];
   job.params = params;
   job.function = functions_[work.function].function;
   job.average = functions_[work.function].average;
@@ -210,8 +204,7 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
       batch.wires.push_back({below.next, number, first + i, below.interest == 1});
       batch.inputs.emplace_back();
     } else if (!below.has_value) {
-      batch.missing.push_back(
-          {input, first + i, number, below.forgotten ? none : below.id, &addresses_[input], below.interest > 1});
+      batch.missing.push_back({input, first + i, number, below.id, below.interest > 1});
       batch.inputs.emplace_back();
     } else if (below.interest > 1 || explores || work.pending > 0) {  // It may go back.
       batch.inputs.push_back(below.value);
@@ -226,11 +219,11 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
   if (memory_.is_limited()) reserve(batch.jobs.back(), batch, moved);
 }
 
-void Plan::append_inputs(NodeId node, std::vector<Input>& out) {
+void Plan::append_inputs(NodeId node, std::vector<Named>& out) {
   const PlanNode::Work& work = nodes_[node].work;
   for (std::uint32_t i = 0; i < work.edge_count; ++i) {
     const NodeId input = edges_[work.first_edge + i].input;
-    out.push_back({input, store_id(input)});
+    out.push_back({input, nodes_[input].forgotten ? none : nodes_[input].id});
   }
 }
 

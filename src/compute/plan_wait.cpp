@@ -53,12 +53,12 @@ void Plan::forget_waits(NodeId node) {
 // Recipes form no cycle, so every cycle has a wait in it. It is closed by a wait or by an edge of a node that is being
 // explored; so a wait is checked once, when nothing is left to explore: later edges lie below later waits.
 
-void Plan::check_waits() {
+void Plan::check_waits(FunctionRef<Address(StoreId)> address_of) {
   for (const RequestId id : std::exchange(unchecked_waits_, {})) {
     const auto found = request_slots_.find(id);
     if (found == request_slots_.end() || requests_[found->second].waiter == none) continue;
     const std::vector<NodeId> cycle = find_cycle(requests_[found->second]);
-    if (!cycle.empty()) fail_wait(found->second, cycle);
+    if (!cycle.empty()) fail_wait(found->second, cycle, address_of);
   }
   shrink_if_empty();
 }
@@ -85,13 +85,14 @@ std::vector<NodeId> Plan::find_cycle(const Request& wait) {
   return detail::find_cycle(wait.waiter, {&wait.target, 1}, below, above);
 }
 
-void Plan::fail_wait(std::uint32_t request, std::span<const NodeId> cycle) {
+void Plan::fail_wait(std::uint32_t request, std::span<const NodeId> cycle, FunctionRef<Address(StoreId)> address_of) {
   std::vector<Address> path;
-  for (const NodeId node : cycle) path.push_back(addresses_[node]);
-  const Error error = Error(Errc::cycle, fmt::format("the function asks for what depends on its value, {} steps away",
-                                                     cycle.size() - 1))
-                          .with_address(path.front())
-                          .with_path<Address>(path);
+  for (const NodeId node : cycle) {
+    if (const StoreId id = store_id(node); id != none) path.push_back(address_of(id));
+  }
+  Error error(Errc::cycle,
+              fmt::format("the function asks for what depends on its value, {} steps away", cycle.size() - 1));
+  if (!path.empty()) error = error.with_address(path.front()).with_path<Address>(path);
   const RequestId id = requests_[request].id;
   drop_request(id);
   finished_.push_back({id, make_failure(error), std::nullopt});

@@ -23,12 +23,12 @@ void Verification::add(Result<Blob> execution) {
         Error(first.code(), fmt::format("{}; and when run again: {}", first.message(), execution.error().message()))
             .with_class(first.error_class() == execution.error().error_class() ? first.error_class()
                                                                                : ErrorClass::unknown)
-            .with_address(*address_)
+            .with_address(address_)
             .with_function(*function_);
     return;
   }
   if (!first_execution_) first_execution_ = execution_of(*first_);
-  comparisons_.push_back(compare(*address_, *first_execution_, *first_, execution, seed_));
+  comparisons_.push_back(compare(address_, *first_execution_, *first_, execution, seed_));
   if (comparisons_.back().agrees() || is_violated_) return;
   error_ = violation(comparisons_.back(), *function_);
   is_violated_ = true;

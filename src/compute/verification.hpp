@@ -31,9 +31,9 @@ namespace deriva::detail {
 /// What several executions of one recipe with the same inputs come to. Each is compared with the first.
 class Verification {
  public:
-  /// The address and the function outlive this.
+  /// The function outlives this.
   Verification(const Address& address, const FunctionId& function, std::uint64_t seed) noexcept
-      : address_(&address), function_(&function), seed_(seed) {}
+      : address_(address), function_(&function), seed_(seed) {}
 
   void add(Result<Blob> execution);
 
@@ -45,7 +45,7 @@ class Verification {
   [[nodiscard]] std::vector<Comparison>& comparisons() noexcept { return comparisons_; }
 
  private:
-  const Address* address_;
+  Address address_;
   const FunctionId* function_;
   std::uint64_t seed_;
   std::optional<Result<Blob>> first_;
@@ -70,6 +70,7 @@ struct KnownResult;
 /// A plain function whose executions are shared out to idle threads. Whoever ends last settles the job.
 struct SharedVerification {
   Plan::Job job{};
+  Address address{};  ///< The job's.
   RequestPtr owner{};
   std::shared_ptr<FunctionRun> run{};
   std::vector<Blob> inputs{};

@@ -119,11 +119,12 @@ struct Worker {
   Params no_params;                               ///< Of one that has none.
   std::vector<std::pair<NodeId, Blob>> loaded;    ///< Inputs from the store that others want, too.
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
+  std::vector<Address> addresses;                 ///< Of those. Zero: it is not known any more.
   bool reread = false;                            ///< Whether anything was read for the batch.
   bool puts_back = false;                         ///< Whether any job is put back.
   std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.
   std::vector<LookBack> look_backs;
-  std::vector<Plan::Input> plan_inputs;  ///< Of one of them.
+  std::vector<Plan::Named> plan_inputs;  ///< Of one of them.
   std::vector<KnownInput> known_inputs;  ///< Of all.
   std::vector<Digest> digests;           ///< Of the inputs of one.
   std::vector<FoundBack> found_back;

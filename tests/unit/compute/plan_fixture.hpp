@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,8 +45,8 @@ struct PlanFixture {
   std::map<std::string, float> costs;
   std::map<std::string, std::uint32_t> functions;  // By name of the recipe; else 0.
   std::map<std::string, detail::StoreId> ids;
-  std::vector<std::string> names;  // By id.
-  std::map<Address, std::string> by_address;
+  std::vector<std::string> names;                 // By id.
+  std::map<detail::NodeId, std::string> by_node;  // Of what was taken.
   std::map<detail::RequestId, std::string> targets;
   std::map<std::string, double> ran;  // How often, and under which rate of verification last:
   std::map<std::string, double> rates;
@@ -55,13 +57,11 @@ struct PlanFixture {
   static Address address(const std::string& name) { return Address::of_leaf(as_bytes(name)); }
   detail::StoreId id(const std::string& name) {
     const auto [entry, is_new] = ids.try_emplace(name, static_cast<detail::StoreId>(names.size()));
-    if (is_new) {
-      names.push_back(name);
-      by_address[address(name)] = name;
-    }
+    if (is_new) names.push_back(name);
     return entry->second;
   }
-  std::string name(detail::NodeId node) const { return by_address.at(plan.address(node)); }
+  /// Requires: it was taken.
+  std::string name(detail::NodeId node) const { return by_node.at(node); }
 
   void leaf(const std::string& name) { graph[name] = std::nullopt; }
   void recipe(const std::string& name, Inputs inputs, float cost = 0) {
@@ -71,7 +71,27 @@ struct PlanFixture {
   void request(detail::RequestId request, const std::string& target, double verify_rate = 0,
                Priority priority = Priority::normal, bool keep_going = false) {
     targets[request] = target;
-    plan.add_request({request, id(target), address(target), verify_rate, priority, keep_going});
+    plan.add_request({request, id(target), verify_rate, priority, keep_going});
+  }
+
+  /// Gives everything another id. The plan is told those of the targets.
+  template <class Random>
+  void renumber(Random& random) {
+    names.emplace_back();  // No id is what it was.
+    std::shuffle(names.begin(), names.end(), random);
+    ids.clear();
+    for (detail::StoreId id = 0; id < names.size(); ++id) ids[names[id]] = id;
+    std::vector<detail::Plan::Named> named;
+    for (const auto& [request, target] : targets) named.push_back({plan.target_of(request), ids.at(target)});
+    std::vector<detail::StoreId> found;
+    const auto inputs_of = [&](detail::StoreId of) -> std::span<const detail::StoreId> {
+      const auto recipe = graph.find(names.at(of));
+      found.clear();
+      if (recipe == graph.end() || !recipe->second) return {};
+      for (const std::string& input : *recipe->second) found.push_back(id(input));
+      return found;
+    };
+    plan.renumber(plan.numbering() + 1, named, inputs_of);
   }
 
   std::optional<detail::Plan::Expansion> take_expansion() {
@@ -82,14 +102,15 @@ struct PlanFixture {
   }
   /// Says of the node what the graph says.
   void answer(const detail::Plan::Expansion& expansion) {
+    if (expansion.id == detail::none) return plan.fail(expansion.node, Error(Errc::not_found));
     const std::string name = names.at(expansion.id);
+    by_node[expansion.node] = name;
     const auto found = graph.find(name);
     if (found == graph.end()) return fail(expansion.node, Errc::not_found);
     if (!found->second) return plan.set_stored(expansion.node);
     std::vector<detail::StoreId> inputs;
     for (const std::string& input : *found->second) inputs.push_back(id(input));
-    auto address_of = [&](detail::StoreId input) { return address(names.at(input)); };
-    plan.set_recipe(expansion.node, {functions[name], inputs, {}, RunReason::never_computed, costs[name]}, address_of);
+    plan.set_recipe(expansion.node, {functions[name], inputs, {}, RunReason::never_computed, costs[name]});
   }
   void expand_all() {
     while (const auto expansion = take_expansion()) answer(*expansion);
@@ -99,8 +120,11 @@ struct PlanFixture {
   std::vector<PlanJob> take_batch(std::size_t most, float nanoseconds, float along = 0) {
     batch.clear();
     plan.take_ready(most, nanoseconds, batch, along);
+    for (const detail::NodeId node : batch.refused) fail(node, Errc::over_budget);
     std::vector<PlanJob> jobs;
     for (const detail::Plan::Job& one : batch.jobs) {
+      const detail::StoreId known = plan.store_id(one.node);
+      if (known != detail::none) REQUIRE(by_node.at(one.node) == names.at(known));
       PlanJob& job = jobs.emplace_back(PlanJob{one, name(one.node), {}, {}});
       job.input_names = graph.at(job.name).value();
       for (std::size_t i = 0; i < one.input_count; ++i) {
@@ -108,6 +132,7 @@ struct PlanFixture {
       }
       for (const detail::Plan::Missing& missing : batch.missing) {
         if (missing.job + 1 != jobs.size()) continue;
+        if (known != detail::none) REQUIRE(names.at(missing.id) == job.input_names[missing.position - one.first_input]);
         job.inputs.at(missing.position - one.first_input) = {missing.node, std::nullopt, missing.shared};
       }
       for (const detail::PlanJob::Wire& wire : batch.wires) {
@@ -160,7 +185,7 @@ struct PlanFixture {
     return dropped;
   }
   void fail(detail::NodeId node, Errc code = Errc::function_failed) {
-    plan.fail(node, Error(code).with_address(plan.address(node)));
+    plan.fail(node, Error(code).with_address(address(name(node))));
     if (!tells_at_once) return;
     plan.fail_further(~std::size_t{0});
     plan.sweep(~std::size_t{0});

@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compute/plan.hpp"
@@ -18,12 +19,13 @@ using detail::NodeId;
 using detail::Plan;
 using detail::RequestId;
 
-/// Drives a plan with a random graph, answers in random order, failures and drops; checks what must hold at every step.
+/// Drives a plan with a random graph, answers in random order, other ids, failures and drops; checks what must hold at
+/// every step.
 class PlanModel {
  public:
-  explicit PlanModel(std::uint64_t seed) : random_(seed) {
+  explicit PlanModel(std::uint64_t seed) : random_(seed), fails_(pick(4) != 0), renumbers_(pick(2) == 0) {
     f_.tells_at_once = false;
-    if (pick(2) == 0) {
+    if (fails_ && pick(2) == 0) {
       f_.plan.limit_memory(200 + pick(4'000));
     } else if (pick(2) == 0) {
       along_ = 400;
@@ -34,7 +36,7 @@ class PlanModel {
     for (std::size_t i = 0; i < nodes; ++i) {
       names_.push_back("n" + std::to_string(i) + ".");
       if (pick(5) == 0) {
-        if (pick(8) != 0) f_.leaf(names_[i]);  // Else nobody knows it.
+        if (pick(8) != 0 || !fails_) f_.leaf(names_[i]);  // Else nobody knows it.
         continue;
       }
       PlanFixture::Inputs inputs;
@@ -72,6 +74,7 @@ class PlanModel {
 
   void act() {
     const std::size_t choice = pick(12);
+    if (renumbers_ && pick(20) == 0) renumber();
     if (choice == 0) {
       const RequestId id = ++last_request_;
       open_.emplace(id, names_[pick(names_.size())]);
@@ -104,6 +107,12 @@ class PlanModel {
     check();
   }
 
+  /// What is being looked up under its old id is looked up again.
+  void renumber() {
+    f_.renumber(random_);
+    for (const Plan::Expansion& expansion : std::exchange(expanding_, {})) f_.plan.retry(expansion.node);
+  }
+
   /// Some are answered as they come.
   void expand() {
     f_.plan.expand(1 + pick(6), [&](const Plan::Expansion& expansion) {
@@ -122,15 +131,16 @@ class PlanModel {
     const bool stoppable = along_ <= 0 && pick(3) == 0;
     for (const PlanJob& job : jobs) {
       if (stoppable) f_.plan.set_stoppable(job.node);
-      if (!stoppable) REQUIRE(active_.insert(job.name).second);  // The single flight.
+      // The single flight. If ids change, what nobody waits for is not found by who comes later.
+      if (!stoppable && !renumbers_) REQUIRE(active_.insert(job.name).second);
     }
     running_.push_back({std::move(jobs), stoppable});
   }
 
   void expire(const Running& run) {
     const NodeId node = run.jobs.front().node;
-    if (!run.stoppable || f_.plan.forgotten(node)) return;
-    f_.plan.expire(node, Error(Errc::deadline_exceeded).with_address(f_.plan.address(node)));
+    if (!fails_ || !run.stoppable || f_.plan.forgotten(node)) return;
+    f_.plan.expire(node, Error(Errc::deadline_exceeded).with_address(f_.address(f_.name(node))));
   }
 
   void report(const Running& run) {
@@ -139,7 +149,8 @@ class PlanModel {
     for (const PlanJob& job : run.jobs) {
       active_.erase(job.name);
       const bool lacks = std::ranges::any_of(job.needs, [&](std::size_t need) { return came[need] != Came::value; });
-      came.push_back(lacks ? Came::nothing : f_.plan.forgotten(job.node) || pick(6) == 0 ? Came::error : Came::value);
+      const bool failed = f_.plan.forgotten(job.node) || (fails_ && pick(6) == 0);
+      came.push_back(lacks ? Came::nothing : failed ? Came::error : Came::value);
     }
     for (std::size_t i = 0; i < came.size(); ++i) {
       if (came[i] == Came::nothing) f_.plan.put_back(run.jobs[i].node);
@@ -152,7 +163,7 @@ class PlanModel {
   void report(const PlanJob& job, bool failed) {
     const NodeId node = job.node;
     f_.plan.release(job);
-    if (failed) return f_.plan.fail(node, Error(Errc::function_failed).with_address(f_.plan.address(node)));
+    if (failed) return f_.plan.fail(node, Error(Errc::function_failed).with_address(f_.address(f_.name(node))));
     const bool pinned = pick(2) == 0;
     if (pinned) {
       f_.plan.pin(node);
@@ -180,6 +191,7 @@ class PlanModel {
     for (const Plan::Finished& one : f_.take_finished()) {
       const auto request = open_.find(one.request);
       REQUIRE(request != open_.end());  // Known, not dropped, and not finished before.
+      if (!fails_) REQUIRE_FALSE(one.failures);
       if (one.value) REQUIRE(as_text(*one.value) == expected(request->second));
       if (!one.failures && !one.value && f_.written.count(request->second) == 0) {
         REQUIRE_FALSE(f_.graph.at(request->second));
@@ -193,6 +205,8 @@ class PlanModel {
   }
 
   std::mt19937_64 random_;
+  bool fails_;      // Functions do, and some inputs are unknown.
+  bool renumbers_;  // The store does.
   PlanFixture f_;
   std::vector<std::string> names_;
   std::map<RequestId, std::string> open_;

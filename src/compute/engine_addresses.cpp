@@ -1,0 +1,127 @@
+// What the nodes of a plan are called in the store: a plan has no room for addresses.
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "compute/engine.hpp"
+
+namespace deriva::detail {
+
+/// If the snapshot is of a newer numbering than the plan, the plan follows it.
+void Engine::follow_numbering(StoreReader& reader) {
+  if (plan_.numbering() >= reader.numbering()) return;
+  std::vector<Plan::Named> named;
+  const auto name = [&](NodeId node, const Address& address) {
+    try {
+      const std::optional<StoreId> id = reader.find(address);
+      if (id) named.push_back({node, *id});
+    } catch (...) {  // NOLINT(bugprone-empty-catch): Damage: nothing can be said of the node.
+    }
+  };
+  for (const auto& [id, request] : requests_) name(plan_.target_of(id), request->target);
+  for (const auto& [node, run] : runs_) name(node, *run->job.address);
+  for (const Unwritten* unwritten : {&unwritten_, &being_written_}) {
+    for (std::size_t i = 0; i < unwritten->nodes.size(); ++i) name(unwritten->nodes[i], unwritten->results[i].address);
+  }
+  const auto inputs_of = [&](StoreId id) -> std::span<const StoreId> {
+    try {
+      return reader.look_up(id).inputs;
+    } catch (...) {
+      return {};
+    }
+  };
+  plan_.renumber(reader.numbering(), named, inputs_of);
+}
+
+/// Whether the jobs of a batch are to know their addresses before they are carried out.
+bool Engine::needs_addresses(const Plan::Batch& batch) const {
+  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) return true;
+  return std::ranges::any_of(batch.jobs, [&](const Plan::Job& job) {
+    return !job.function->is_simple || job.verify_rate > 0 || looks_back(job);
+  });
+}
+
+/// Makes the jobs of the batch know their addresses. False: some have none any more. Theirs is zero.
+bool Engine::find_addresses(Worker& worker) {
+  Plan::Batch& batch = worker.batch;
+  if (!batch.addresses.empty()) return true;
+  batch.addresses.resize(batch.jobs.size());
+  bool all = false;
+  const Result<void> done = read(store_, [&](StoreReader& reader) {
+    follow_numbering(reader);
+    renumber(batch);
+    if (reader.numbering() != batch.numbering) return;
+    all = true;
+    for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
+      const StoreId id = plan_.store_id(batch.jobs[i].node);
+      if (id == none) {
+        all = false;
+      } else {
+        batch.addresses[i] = reader.address_or_none(id);
+      }
+    }
+  });
+  for (std::size_t i = 0; i < batch.jobs.size(); ++i) batch.jobs[i].address = &batch.addresses[i];
+  return done && all;
+}
+
+/// The batch is of the plan's numbering from now on.
+void Engine::renumber(Plan::Batch& batch) const {
+  if (batch.numbering == plan_.numbering()) return;
+  batch.numbering = plan_.numbering();
+  for (Plan::Missing& missing : batch.missing) missing.id = plan_.store_id(missing.node);
+}
+
+/// Without the lock. Makes the batch of the snapshot's numbering, if the graph was compacted in between. False: it was
+/// compacted once more.
+bool Engine::agree(Plan::Batch& batch, StoreReader& reader) {
+  if (reader.numbering() == batch.numbering) return true;
+  const Lock lock(mutex_);
+  follow_numbering(reader);
+  renumber(batch);
+  return reader.numbering() == batch.numbering;
+}
+
+/// Without the lock.
+void Engine::look_addresses_up(Worker& worker) {
+  if (!worker.batch.addresses.empty()) return;
+  const Lock lock(mutex_);
+  static_cast<void>(find_addresses(worker));
+}
+
+/// Ends the jobs that have no address any more before they begin.
+void Engine::fail_removed(Worker& worker) {
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    if (worker.batch.addresses[i] != Address()) continue;
+    worker.ran[i].result.emplace(recipe_removed());
+  }
+}
+
+/// Ends what there is no memory for.
+void Engine::refuse(std::span<const NodeId> nodes) {
+  const Error refused(Errc::over_budget, "what the function needs does not fit into the memory that is allowed");
+  for (const NodeId node : nodes) {
+    Error error = refused;
+    static_cast<void>(read(store_, [&](StoreReader& reader) {
+      follow_numbering(reader);
+      if (const StoreId id = plan_.store_id(node); id != none) error = error.with_address(reader.address_or_none(id));
+    }));
+    plan_.fail(node, error);
+  }
+}
+
+/// Tells observers of the requests that met what others had brought in.
+void Engine::tell_joined() {
+  static_cast<void>(read(store_, [&](StoreReader& reader) {
+    follow_numbering(reader);
+    if (reader.numbering() != plan_.numbering()) return;
+    for (const auto& [request, node] : joined_) {
+      const StoreId id = plan_.store_id(node);
+      if (id != none) events_.flight_joined(request, node, reader.address_or_none(id));
+    }
+  }));
+}
+
+}  // namespace deriva::detail

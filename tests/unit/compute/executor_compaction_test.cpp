@@ -1,0 +1,182 @@
+// The graph is compacted while something is computed: the ids that a plan knows mean something else.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "support/catch.hpp"
+#include "unit/compute/compute_fixture.hpp"
+
+namespace deriva::test {
+namespace {
+
+namespace asio = boost::asio;
+
+/// `top` needs `middle`, all of which need a leaf and what waits for the test.
+struct CompactedFixture : ComputeFixture {
+  CompactedFixture() {
+    add_async("gated", [this](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> {
+      boost::system::error_code woken;
+      co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_return Blob::copy_of("g");
+    });
+    add("fails", [](std::span<const Blob>, const Params&) { return Error(Errc::function_failed, "on purpose"); });
+    for (int i = 0; i < 100; ++i) unneeded.push_back(numbered("id", i));
+    gated = recipe("gated", {});
+    for (std::size_t i = 0; i < count; ++i) {
+      leaves.push_back(leaf(std::to_string(i) + ","));
+      middle.push_back(recipe("concat", {gated, leaves.back()}));
+      text += "g" + std::to_string(i) + ",";
+    }
+    top = recipe("concat", middle);
+  }
+
+  std::unique_ptr<Executor<FunctionRegistry>> executor(bool store_results = true) {
+    ExecutorOptions options;
+    options.store_results = store_results;
+    if (!store_results) options.cache_bytes = 0;
+    return std::make_unique<Executor<FunctionRegistry>>(io.get_executor(), *store, registry, options);
+  }
+  /// What became of a request: nothing yet, its value or its error.
+  std::shared_ptr<std::string> start(Executor<FunctionRegistry>& executor, const Address& target,
+                                     MaterializeOptions options = {}) {
+    auto seen = std::make_shared<std::string>();
+    executor.async_materialize(target, std::move(options),
+                               [seen](const Result<Blob>& value) { *seen = text_of(value); });
+    poll();
+    return seen;
+  }
+  void poll() {
+    io.restart();
+    io.poll();
+  }
+  void open_gate() {
+    gate.cancel();
+    poll();
+  }
+  void compact() {
+    for (const Address& address : unneeded) REQUIRE(store->remove(address).value());
+    Environment environment = Environment::open(directory.path(), {.durability = Durability::relaxed}).value();
+    REQUIRE(PersistentDag<>::open(environment).value().compact().has_value());
+  }
+
+  static constexpr std::size_t count = 50;
+  asio::io_context io{1};
+  asio::steady_timer gate{io, asio::steady_timer::time_point::max()};
+  std::vector<Address> unneeded;
+  Address gated;
+  std::vector<Address> leaves;
+  std::vector<Address> middle;
+  Address top;
+  std::string text;  ///< The value of `top`.
+};
+
+TEST_CASE("compaction: in the middle of a request, its functions get other inputs") {
+  CompactedFixture f;
+  const auto executor = f.executor(GENERATE(true, false));
+  const auto seen = f.start(*executor, f.top);
+  REQUIRE(f.runs("gated") == 1);
+  f.compact();
+  f.open_gate();
+  REQUIRE(*seen == f.text);
+}
+
+TEST_CASE("compaction: in the middle of a request, results are stored as those of other recipes") {
+  CompactedFixture f;
+  {
+    const auto executor = f.executor();
+    const auto seen = f.start(*executor, f.top);
+    f.compact();
+    f.open_gate();
+    REQUIRE(executor->flush().has_value());
+  }
+  const int runs = f.runs();
+  const auto fresh = f.executor();
+  for (std::size_t i = 0; i < CompactedFixture::count; ++i) {
+    REQUIRE(*f.start(*fresh, f.middle[i]) == "g" + std::to_string(i) + ",");
+  }
+  REQUIRE(*f.start(*fresh, f.top) == f.text);
+  REQUIRE(f.runs() == runs);
+}
+
+TEST_CASE("compaction: in the middle of a request, its errors are of another recipe, or its hosts told of one") {
+  CompactedFixture f;
+  const Address bad = f.recipe("fails", {f.middle[7]});
+  const Address target = f.recipe("id", {bad});
+  const auto executor = f.executor(GENERATE(true, false));
+  std::vector<Address> told;
+  std::vector<Error> errors;
+  MaterializeOptions options;
+  options.on_computed = [&](const Computed& computed) { told.push_back(computed.address); };
+  executor->async_materialize(target, options, [&](const Result<Blob>& value) { errors.push_back(value.error()); });
+  f.poll();
+  f.compact();
+  f.open_gate();
+  REQUIRE(errors.size() == 1);
+  REQUIRE(errors.front().code() == Errc::function_failed);
+  REQUIRE(*errors.front().address() == bad);
+  REQUIRE(told == std::vector<Address>{f.gated, f.middle[7]});
+}
+
+TEST_CASE("compaction: who asks for what is being computed starts it once more") {
+  CompactedFixture f;
+  const auto executor = f.executor();
+  const auto first = f.start(*executor, f.top);
+  f.compact();
+  const auto second = f.start(*executor, f.gated);
+  const auto third = f.start(*executor, f.middle[3]);
+  f.open_gate();
+  REQUIRE(*first == f.text);
+  REQUIRE(*second == "g");
+  REQUIRE(*third == "g3,");
+  REQUIRE(f.runs("gated") == 1);
+  REQUIRE(f.runs("concat") == static_cast<int>(CompactedFixture::count) + 1);
+}
+
+TEST_CASE("compaction: an executor that is made afterwards begins what another one computes") {
+  CompactedFixture f;
+  const auto one = f.executor();
+  const auto first = f.start(*one, f.top);
+  f.compact();
+  const auto other = f.executor();
+  const auto second = f.start(*other, f.gated);
+  f.open_gate();
+  REQUIRE(*first == f.text);
+  REQUIRE(*second == "g");
+  REQUIRE(f.runs("gated") == 1);
+}
+
+TEST_CASE("compaction: a recipe that was removed while it waited gets inputs of another one") {
+  CompactedFixture f;
+  const bool store_results = GENERATE(true, false);
+  const auto executor = f.executor(store_results);
+  const auto seen = f.start(*executor, f.top);
+  REQUIRE(f.store->force_remove(f.middle[7]).value());
+  f.compact();
+  f.open_gate();
+  REQUIRE(*seen == "!not_found");
+  const auto other = f.start(*executor, f.middle[8]);
+  f.open_gate();
+  REQUIRE(*other == "g8,");
+  REQUIRE(*f.start(*executor, f.middle[7]) == "!not_found");
+}
+
+TEST_CASE("compaction: a target that was removed while it waited is found as something else") {
+  CompactedFixture f;
+  const auto executor = f.executor(GENERATE(true, false));
+  const auto seen = f.start(*executor, f.middle[7]);
+  REQUIRE(f.store->force_remove(f.top).value());
+  REQUIRE(f.store->remove(f.middle[7]).value());
+  f.compact();
+  f.open_gate();
+  REQUIRE(*seen == "!not_found");
+}
+
+}  // namespace
+}  // namespace deriva::test
