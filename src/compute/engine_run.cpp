@@ -55,7 +55,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
   if (options_.store_results) most = std::min(most, results_room());
   const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along() ? short_time : 0);
-  refuse(worker.batch.refused);
+  if (!worker.batch.refused.empty()) refuse(worker.batch.refused);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
     return plan_.has_ready();

@@ -11,13 +11,13 @@ namespace {
 
 using detail::Plan;
 
-/// The target needs `r` twice, in between `l`; both need `x`.
+/// The target needs `l`, and `r` twice; both need `x`.
 struct Renumbered : PlanFixture {
   Renumbered() {
     leaf("x");
     recipe("l", {"x"});
     recipe("r", {"x"});
-    recipe("t", {"r", "l", "r"});
+    recipe("t", {"l", "r", "r"});
     request(1, "t");
   }
   void renumber() { PlanFixture::renumber(random); }
@@ -33,7 +33,10 @@ TEST_CASE("plan: once ids have another meaning, a request meets what is not what
   REQUIRE(f.plan.size() == before);
   REQUIRE_FALSE(f.plan.has_expansions());
   f.run_all();
-  REQUIRE_THAT(f.finished(), contains("1=t(r(x)l(x)r(x))"));
+  const std::string finished = f.finished();
+  for (const char* one : {"1=t(l(x)r(x)r(x))", "3=x stored", "4=l(x)", "5=r(x)", "6=t(l(x)r(x)r(x))"}) {
+    REQUIRE_THAT(finished, contains(one));
+  }
   REQUIRE(f.plan.size() == 0);
 }
 
@@ -43,7 +46,7 @@ TEST_CASE("plan: what is yet to be explored is looked up under its old id") {
   f.renumber();
   f.expand_all();
   f.run_all();
-  REQUIRE(f.finished() == "1=t(r(x)l(x)r(x))");
+  REQUIRE(f.finished() == "1=t(l(x)r(x)r(x))");
 }
 
 TEST_CASE("plan: an input in the store is read under its old id") {
@@ -72,6 +75,24 @@ TEST_CASE("plan: who comes after the ids have changed gets what was forgotten") 
   f.complete(fresh);
   f.fail(abandoned.node);
   REQUIRE(f.plan.size() == 0);
+}
+
+TEST_CASE("plan: after the ids have changed, a value that its only taker has is found without it") {
+  Renumbered f;
+  f.recipe("y", {});
+  f.recipe("z", {"y"});
+  f.request(2, "z");
+  f.expand_all();
+  while (f.plan.has_ready()) {
+    const PlanJob job = f.take_ready();
+    if (job.name == "z") break;  // It took what it needs along.
+    f.complete(job);
+  }
+  f.renumber();
+  f.request(3, "y");
+  f.expand_all();
+  f.run_all();
+  REQUIRE_THAT(f.finished(), contains("3=y()"));
 }
 
 TEST_CASE("plan: what lies below a recipe that was removed keeps an id that means something else") {
