@@ -207,7 +207,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_addresses.cpp: how nodes and addresses find to each other
   void follow_numbering(StoreReader& reader);
-  bool needs_addresses(const Plan::Batch& batch) const;
   bool find_addresses(Worker& worker);
   void renumber(Plan::Batch& batch) const;
   bool agree(Plan::Batch& batch, StoreReader& reader);
@@ -218,7 +217,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_run.cpp: functions, and their calls
   bool may_take_along() const;
-  bool looks_back(const Plan::Job& job) const;
+  bool needs_addresses(const Plan::Batch& batch) const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   std::uint32_t executions(const Plan::Job& job) const;

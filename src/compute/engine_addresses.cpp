@@ -1,5 +1,4 @@
 // What the nodes of a plan are called in the store: a plan has no room for addresses.
-#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
@@ -33,14 +32,6 @@ void Engine::follow_numbering(StoreReader& reader) {
     }
   };
   plan_.renumber(reader.numbering(), named, inputs_of);
-}
-
-/// Whether the jobs of a batch are to know their addresses before they are carried out.
-bool Engine::needs_addresses(const Plan::Batch& batch) const {
-  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) return true;
-  return std::ranges::any_of(batch.jobs, [&](const Plan::Job& job) {
-    return !job.function->is_simple || job.verify_rate > 0 || looks_back(job);
-  });
 }
 
 /// Makes the jobs of the batch know their addresses. False: some have none any more. Theirs is zero.

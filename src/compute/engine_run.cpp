@@ -98,9 +98,13 @@ bool Engine::may_take_along() const {
   return !looks_back && options_.memory_bytes == 0 && !flights_.is_shared();
 }
 
-/// Whether something is to be known of the job's results so far.
-bool Engine::looks_back(const Plan::Job& job) const {
-  return time_of(job) >= least_time(options_.early_cutoff) || was_computed(job);
+/// Whether the jobs of a batch are to know their addresses before they are carried out.
+bool Engine::needs_addresses(const Plan::Batch& batch) const {
+  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) return true;
+  const float look_back_from = least_time(options_.early_cutoff);
+  return std::ranges::any_of(batch.jobs, [&](const Plan::Job& job) {
+    return !job.function->is_simple || job.verify_rate > 0 || time_of(job) >= look_back_from || was_computed(job);
+  });
 }
 
 /// Sets apart what is not just a call.
@@ -108,6 +112,7 @@ void Engine::prepare(Worker& worker) {
   worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
+  const float look_back_from = least_time(options_.early_cutoff);
   const float explain_from = least_time(options_.explain_from);
   const auto count = static_cast<std::uint32_t>(worker.ran.size());
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -118,7 +123,7 @@ void Engine::prepare(Worker& worker) {
     ran.measured =
         job.flight.number != 0 || job.average == 0 || job.average >= timed_always || ++worker.calls % timed_calls == 0;
     if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(job.average));
-    if (looks_back(job)) prepare_look_back(worker, i);
+    if (time_of(job) >= look_back_from || was_computed(job)) prepare_look_back(worker, i);
     if (time_of(job) >= explain_from) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }

@@ -11,7 +11,6 @@ namespace deriva::detail {
 /// Tells the hosts whose functions ran.
 void Engine::announce(Lock& lock, Worker& worker) {
   if (listeners_ == 0) return;
-  static_cast<void>(find_addresses(worker));
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
     const Worker::Ran& ran = worker.ran[i];
     const Plan::Job& job = worker.batch.jobs[i];

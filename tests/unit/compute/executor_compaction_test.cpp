@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
@@ -228,6 +230,46 @@ TEST_CASE("compaction: a target that was removed while it waited is found as som
   f.compact();
   f.open_gate();
   REQUIRE(*seen == "!not_found");
+}
+
+TEST_CASE("compaction: a function whose recipe was removed runs, and its result is stored as nobody's") {
+  CompactedFixture f;
+  const Address target = f.recipe("id", {f.gated});
+  const auto executor = f.executor();
+  const auto seen = f.start(*executor, target);
+  REQUIRE(f.store->remove(target).value());
+  f.compact();
+  f.open_gate();
+  REQUIRE(*seen == "!not_found");
+  REQUIRE(f.runs("id") == 0);
+  REQUIRE(executor->flush().has_value());
+  REQUIRE_FALSE(f.store->result(Address()).value());
+}
+
+TEST_CASE("compaction: a result that is not written yet is computed again") {
+  ComputeFixture f;
+  std::promise<void> gate;
+  f.add("blocks", [open = gate.get_future().share()](std::span<const Blob>, const Params&) {
+    open.wait();
+    return Blob();
+  });
+  const Address unneeded = f.numbered("id", 0);
+  const Address blocks = f.recipe("blocks", {});
+  const Address quick = f.numbered("concat", 1, {f.leaf("quick")});
+  ExecutorOptions options;
+  options.concurrency = 2;
+  options.cache_bytes = 0;
+  OnPool<2> on(f, options);
+  auto blocked = on.executor.async_materialize(blocks, {}, asio::use_future);
+  REQUIRE(text_of(on.executor.materialize(quick)) == "quick");
+  REQUIRE_FALSE(f.store->result(quick).value());
+  REQUIRE(f.store->remove(unneeded).value());
+  Environment environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
+  REQUIRE(PersistentDag<>::open(environment).value().compact().has_value());
+  REQUIRE(text_of(on.executor.materialize(quick)) == "quick");
+  gate.set_value();
+  REQUIRE(blocked.get().has_value());
+  REQUIRE(f.runs("concat") == 1);
 }
 
 }  // namespace

@@ -163,5 +163,28 @@ TEST_CASE("retries: a request that leaves meanwhile is held, or an executor that
   REQUIRE(f.runs("plain") == 1);
 }
 
+TEMPLATE_TEST_CASE("executor: an input that is gone fails its function without its address", "",
+                   DERIVA_EVERY_EXECUTOR) {
+  ComputeFixture f;
+  const Address input = f.leaf("gone");
+  const Address target = f.recipe("id", {f.recipe("first", {}), input});
+  f.add("first", [&](std::span<const Blob>, const Params&) {
+    Environment environment = Environment::open(f.directory.path(), {.durability = Durability::relaxed}).value();
+    const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
+    const auto erase = [&](WriteTransaction& transaction) {
+      return blobs.erase(transaction, Digest::of(as_bytes("gone")));
+    };
+    return Blob::copy_of(environment.write(erase).value() ? "erased" : "not there");
+  });
+  ExecutorOptions options;
+  options.store_results = GENERATE(true, false);
+  TestType on(f, options);
+  const Result<Blob> value = on.executor.materialize(target);
+  REQUIRE(text_of(value) == "!not_found");
+  REQUIRE(*value.error().address() == input);
+  REQUIRE(f.runs("first") == 1);
+  REQUIRE(f.runs("id") == 0);
+}
+
 }  // namespace
 }  // namespace deriva::test

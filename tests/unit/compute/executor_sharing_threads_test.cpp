@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "store/store_impl.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
 
@@ -43,6 +44,31 @@ TEST_CASE("sharing: an executor that is destroyed answers for what runs to its e
   destroys.join();
   REQUIRE(text_of(second.get()) == "h");
   REQUIRE(f.runs("held") == 1);
+}
+
+TEST_CASE("sharing: a function that began while its executor was alone is under way for ever") {
+  ComputeFixture f;
+  std::latch inside(1);
+  std::latch may_end(1);
+  const bool fails = GENERATE(false, true);
+  f.add("held", [&](std::span<const Blob>, const Params&) -> Result<Blob> {
+    inside.count_down();
+    may_end.wait();
+    if (fails) return Error(Errc::io_error, "not today");
+    return Blob::copy_of("h");
+  });
+  const Address target = f.recipe("held", {});
+  ExecutorOptions options;
+  options.store_results = false;
+  OnPool<1> one(f, options);
+  auto first = one.executor.async_materialize(target, {}, asio::use_future);
+  inside.wait();
+  OnPool<1> other(f, options);
+  const detail::FlightTable& flights = detail::StoreAccess::flights(*f.store);
+  REQUIRE(flights.size() == 1);
+  may_end.count_down();
+  REQUIRE(text_of(first.get()) == (fails ? "!function_failed" : "h"));
+  REQUIRE(flights.size() == 0);
 }
 
 TEST_CASE("sharing: executors that race for one graph run each of its functions once between them") {
