@@ -207,7 +207,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_addresses.cpp: how nodes and addresses find to each other
   void follow_numbering(StoreReader& reader);
-  bool find_addresses(Worker& worker);
+  void find_addresses(Worker& worker);
   void renumber(Plan::Batch& batch) const;
   bool agree(Plan::Batch& batch, StoreReader& reader);
   void look_addresses_up(Worker& worker);
@@ -217,7 +217,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_run.cpp: functions, and their calls
   bool may_take_along() const;
-  bool needs_addresses(const Plan::Batch& batch) const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   std::uint32_t executions(const Plan::Job& job) const;
@@ -227,6 +226,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void drop_job(const Plan::Job& job, const RequestPtr& owner);
   void drop_job(const DetachedRun& run);
   void call_functions(Worker& worker);
+  void call_plainly(Worker& worker, const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+                    Worker::Ran& ran);
   Clock::time_point call_function(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran,
                                   Clock::time_point last);
   static void connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs);

@@ -34,28 +34,27 @@ void Engine::follow_numbering(StoreReader& reader) {
   plan_.renumber(reader.numbering(), named, inputs_of);
 }
 
-/// Makes the jobs of the batch know their addresses. False: some have none any more. Theirs is zero.
-bool Engine::find_addresses(Worker& worker) {
+/// Makes the jobs of the batch know their addresses.
+void Engine::find_addresses(Worker& worker) {
   Plan::Batch& batch = worker.batch;
-  if (!batch.addresses.empty()) return true;
+  if (!batch.addresses.empty()) return;
   batch.addresses.resize(batch.jobs.size());
-  bool all = false;
-  const Result<void> done = read(store_, [&](StoreReader& reader) {
+  batch.lacks_addresses = true;
+  static_cast<void>(read(store_, [&](StoreReader& reader) {
     follow_numbering(reader);
     renumber(batch);
     if (reader.numbering() != batch.numbering) return;
-    all = true;
+    batch.lacks_addresses = false;
     for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
       const StoreId id = plan_.store_id(batch.jobs[i].node);
       if (id == none) {
-        all = false;
+        batch.lacks_addresses = true;
       } else {
         batch.addresses[i] = reader.address_or_none(id);
       }
     }
-  });
+  }));
   for (std::size_t i = 0; i < batch.jobs.size(); ++i) batch.jobs[i].address = &batch.addresses[i];
-  return done && all;
 }
 
 /// The batch is of the plan's numbering from now on.
@@ -79,7 +78,7 @@ bool Engine::agree(Plan::Batch& batch, StoreReader& reader) {
 void Engine::look_addresses_up(Worker& worker) {
   if (!worker.batch.addresses.empty()) return;
   const Lock lock(mutex_);
-  static_cast<void>(find_addresses(worker));
+  find_addresses(worker);
 }
 
 /// Ends the jobs that have no address any more before they begin.

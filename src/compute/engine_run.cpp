@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "compute/boundary.hpp"
 #include "compute/engine.hpp"
+#include "compute/routine.hpp"
 #include "compute/sample.hpp"
 
 namespace deriva::detail {
@@ -15,9 +15,6 @@ constexpr std::size_t batch_nodes = 256;
 /// Functions that take less than this are not worth another thread, unless there are so many of them.
 constexpr float short_time = 400;
 constexpr std::size_t short_backlog = 32;
-/// Functions that take less than this on average are timed in one call out of so many.
-constexpr float timed_always = 1'000;
-constexpr std::uint32_t timed_calls = 64;
 /// Batches of so many nodes are timed as a whole.
 constexpr std::size_t timed_batch = 8;
 /// Functions that take at least this are verified on several threads.
@@ -25,13 +22,6 @@ constexpr float shared_time = 20'000;
 /// Without a store, values that took less than this are kept for who asked for them alone: to keep one in the cache
 /// takes most of a microsecond (executor.1us.*).
 constexpr std::chrono::microseconds worth_keeping{5};
-
-/// In nanoseconds, as far as it is known.
-float time_of(const Plan::Job& job) { return job.average > 0 ? job.average : std::numeric_limits<float>::max(); }
-
-float least_time(const std::optional<std::chrono::nanoseconds>& time) {
-  return time ? static_cast<float>(time->count()) : std::numeric_limits<float>::infinity();
-}
 
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
 Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
@@ -60,10 +50,10 @@ bool Engine::run(Lock& lock, Worker& worker) {
     deliver(lock);  // What was refused.
     return plan_.has_ready();
   }
-  const bool all_known = !needs_addresses(worker.batch) || find_addresses(worker);
+  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) find_addresses(worker);
   if (!worker.batch.addresses.empty() && events_.on()) events_.begin_flights(worker.batch.jobs);
   prepare(worker);
-  if (!all_known) fail_removed(worker);
+  if (worker.batch.lacks_addresses) fail_removed(worker);
   ++busy_;
   const std::size_t count = worker.ran.size();
   const bool is_timed = count >= timed_batch;
@@ -98,33 +88,28 @@ bool Engine::may_take_along() const {
   return !looks_back && options_.memory_bytes == 0 && !flights_.is_shared();
 }
 
-/// Whether the jobs of a batch are to know their addresses before they are carried out.
-bool Engine::needs_addresses(const Plan::Batch& batch) const {
-  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) return true;
-  const float look_back_from = least_time(options_.early_cutoff);
-  return std::ranges::any_of(batch.jobs, [&](const Plan::Job& job) {
-    return !job.function->is_simple || job.verify_rate > 0 || time_of(job) >= look_back_from || was_computed(job);
-  });
-}
-
 /// Sets apart what is not just a call.
 void Engine::prepare(Worker& worker) {
   worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
-  const float look_back_from = least_time(options_.early_cutoff);
-  const float explain_from = least_time(options_.explain_from);
+  Routine routine;
+  RequestId last = 0;
+  Request* owner = nullptr;
   const auto count = static_cast<std::uint32_t>(worker.ran.size());
   for (std::uint32_t i = 0; i < count; ++i) {
     const Plan::Job& job = worker.batch.jobs[i];
     Worker::Ran& ran = worker.ran[i];
     ran.reset();
-    if (const RequestPtr& owner = owner_of(worker, job.owner)) ++owner->begun;
-    ran.measured =
-        job.flight.number != 0 || job.average == 0 || job.average >= timed_always || ++worker.calls % timed_calls == 0;
-    if (!ran.measured) ran.compute_time = std::chrono::nanoseconds(static_cast<std::int64_t>(job.average));
-    if (time_of(job) >= look_back_from || was_computed(job)) prepare_look_back(worker, i);
-    if (time_of(job) >= explain_from) prepare_explanation(worker, i);
+    if (job.owner != last) owner = owner_of(worker, last = job.owner).get();
+    if (owner != nullptr) ++owner->begun;
+    if (job.function != routine.function) routine = Routine(job, options_);
+    ran.measured = routine.is_timed || job.flight.number != 0 || ++worker.calls % Routine::timed_calls == 0;
+    if (!ran.measured) ran.compute_time = routine.time;
+    if (routine.is_just_called && job.verify_rate <= 0 && !was_computed(job)) continue;
+    find_addresses(worker);
+    if (routine.looks_back || was_computed(job)) prepare_look_back(worker, i);
+    if (routine.is_explained) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }
 }
@@ -223,7 +208,7 @@ void Engine::find_stored(Worker& worker) {
 /// Reading takes its time: what nobody wants any more by now is not begun.
 void Engine::drop_unwanted(Lock& lock, Worker& worker) {
   lock.lock();
-  if (flights_.is_shared()) static_cast<void>(find_addresses(worker));
+  if (flights_.is_shared()) find_addresses(worker);
   for (auto& [node, value] : worker.loaded) plan_.keep(node, std::move(value));
   worker.loaded.clear();  // Their nodes may go with those that are dropped.
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
@@ -271,6 +256,15 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
                         : call_with_context(job, params, inputs, *run);
 }
 
+/// Calls it once.
+[[gnu::always_inline]] inline void Engine::call_plainly(Worker& worker, const Plan::Job& job, const Params& params,
+                                                        std::span<const Blob> inputs, Worker::Ran& ran) {
+  ran.make_result([&] { return invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr); });
+  if (*ran.result) return;
+  look_addresses_up(worker);
+  *ran.result = attribute(ran.result->error(), *job.address, job.function->id);
+}
+
 void Engine::call_functions(Worker& worker) {
   worker.puts_back = false;
   Clock::time_point last{};  // When the one before ended, if that is known.
@@ -282,6 +276,9 @@ void Engine::call_functions(Worker& worker) {
     for (; !wires.empty() && wires.front().job == i; wires = wires.subspan(1)) connect(worker, wires.front(), inputs);
     if (ran.is_over || ran.result) {
       ran.measured = false;
+      last = {};
+    } else if (!ran.measured && !ran.extra && job.params.empty()) {  // Most of those that take next to nothing.
+      call_plainly(worker, job, worker.no_params, inputs, ran);
       last = {};
     } else {
       last = call_function(worker, job, inputs, ran, last);
@@ -311,11 +308,7 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
   const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
   if (executions == 1) {
     if (job.flight.number != 0) events_.function_started(job, false, start);
-    ran.make_result([&] { return invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr); });
-    if (!*ran.result) {
-      look_addresses_up(worker);
-      *ran.result = attribute(ran.result->error(), *job.address, job.function->id);
-    }
+    call_plainly(worker, job, params, inputs, ran);
   } else {
     execute_repeatedly(job, params, inputs, ran);
   }

@@ -35,14 +35,24 @@ void Engine::settle(Lock& lock, Worker& worker, Clock::duration prepared) {
 
 void Engine::settle_jobs(Worker& worker) {
   events_.take_time();
-  if (flights_.is_shared()) static_cast<void>(find_addresses(worker));
+  if (flights_.is_shared()) find_addresses(worker);
   if (worker.puts_back) put_back(worker);
   if (worker.batch.wires.empty()) plan_.prefetch_dependents(worker.batch.jobs);
+  const bool values_go_nowhere_else = !options_.store_results && options_.memory_bytes == 0;
+  RequestId last = 0;
+  Request* owner = nullptr;
   for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
     Worker::Ran& ran = worker.ran[i];
     if (ran.is_over) continue;
     const Plan::Job& job = worker.batch.jobs[i];
     Worker::Extra* const extra = ran.extra.get();
+    if (job.owner != last) owner = owner_of(worker, last = job.owner).get();
+    if (values_go_nowhere_else && !extra && !ran.measured && *ran.result && job.flight.number == 0) {
+      if (owner != nullptr) ++owner->outcome.computed, ++owner->progress.computed;
+      end_flight(job);
+      plan_.complete(job.node, std::move(**ran.result));
+      continue;
+    }
     if (extra != nullptr && extra->run) {
       end_run(job.node);
       if (plan_.forgotten(job.node)) {  // Nobody is told.
@@ -52,7 +62,7 @@ void Engine::settle_jobs(Worker& worker) {
       }
     }
     if (ran.measured) observe(*job.function, ran.compute_time);
-    if (!*ran.result) static_cast<void>(find_addresses(worker));
+    if (!*ran.result) find_addresses(worker);
     if (!*ran.result && retry_later(worker, job, ran)) continue;
     if (extra != nullptr && extra->cut_off) {
       settle_cut_off(owner_of(worker, job.owner), job, ran);

@@ -68,7 +68,8 @@ struct PlanBatch {
   std::vector<PlanJob::Wire> wires;  ///< In the order of the jobs that they lead to.
   std::vector<PlanJob::Missing> missing;
   std::vector<NodeId> refused;     ///< There is no memory for them: to be answered by `Plan::fail`.
-  std::vector<Address> addresses;  ///< Of the jobs, once somebody has to know them.
+  std::vector<Address> addresses;  ///< Of the jobs, once somebody has to know them. Zero: it has none any more.
+  bool lacks_addresses = false;    ///< One of those has none.
   std::uint64_t numbering = 0;
 
   void clear() {
@@ -78,6 +79,7 @@ struct PlanBatch {
     missing.clear();
     refused.clear();
     addresses.clear();
+    lacks_addresses = false;
   }
 };
 
