@@ -234,35 +234,6 @@ void Plan::keep(NodeId input, Blob value) {
   set_written(input);
 }
 
-/// Of what gets ready, the one with the longest way to go is the first to run; the others queue.
-void Plan::make_available(NodeId node, Node& n) {
-  n.state = State::available;
-  ++n.interest;  // Ours, until everybody is told.
-  NodeId best = none;
-  for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
-    const Edge told = edges_[edge];
-    edge = told.next;
-    Node& dependent = nodes_[told.dependent];
-    dependent.depth = std::max(dependent.depth, n.depth);
-    if (--dependent.work.pending > 0 || dependent.state != State::waiting) continue;
-    if (dependent.poisoned) {
-      begin_failing(told.dependent, poisoned_[told.dependent]);
-      continue;
-    }
-    dependent.state = State::ready;
-    if (best == none) {
-      best = told.dependent;
-    } else if (nodes_[best].work.path < dependent.work.path) {
-      push_ready(std::exchange(best, told.dependent));
-    } else {
-      push_ready(told.dependent);
-    }
-  }
-  if (best != none) fresh_.push_back(best);
-  if (n.first_request != none) finish_requests(node, nullptr);
-  release(node, n);
-}
-
 void Plan::complete(NodeId node, Blob&& value) {
   Node& n = nodes_[node];
   if (n.work.pending > 0 || n.waits_for_place) forget_waits(node);
