@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "compute/engine.hpp"
+#include "core/blob_loan.hpp"
 
 namespace deriva::detail {
 
@@ -22,7 +23,9 @@ std::shared_ptr<DetachedRun> Engine::set_apart(Worker& worker, const Plan::Job& 
   }
   Params params;
   if (!decode_params(job.params, params)) return nullptr;
-  run->set_arguments(std::span(worker.batch.inputs).subspan(job.first_input, job.input_count), std::move(params));
+  const std::span<Blob> inputs = worker.batch.inputs_of(job);
+  BlobLoan::end(inputs);
+  run->set_arguments(inputs, std::move(params));
   return run;
 }
 

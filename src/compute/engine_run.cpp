@@ -5,6 +5,7 @@
 #include "compute/engine.hpp"
 #include "compute/routine.hpp"
 #include "compute/sample.hpp"
+#include "core/blob_loan.hpp"
 
 namespace deriva::detail {
 namespace {
@@ -234,7 +235,7 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
 
 // --- Calling
 
-/// Hands on what a job came to; a single input is lent where it lies. If it came to nothing, neither does the one that
+/// Lends what a job came to; if it is a single input, where it lies. If it came to nothing, neither does the one that
 /// needs it, unless that was dropped.
 [[gnu::always_inline]] inline void Engine::connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs) {
   Worker::Ran& to = worker.ran[wire.job];
@@ -243,10 +244,9 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
   if (!from || !*from) {
     to.is_over = to.is_put_back = worker.puts_back = true;
   } else if (inputs.size() == 1) {
-    // To count a reference up and down takes a tenth of what an empty function takes (executor.empty.chain).
     inputs = {&**from, 1};
   } else {
-    worker.batch.inputs[wire.position] = wire.alone ? std::move(**from) : **from;
+    worker.batch.inputs[wire.position] = BlobLoan::of(**from);
   }
 }
 
@@ -266,13 +266,13 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
 }
 
 void Engine::call_functions(Worker& worker) {
-  worker.puts_back = false;
+  worker.puts_back = worker.fails = false;
   Clock::time_point last{};  // When the one before ended, if that is known.
   std::span<const PlanJob::Wire> wires = worker.batch.wires;
   for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
     const Plan::Job& job = worker.batch.jobs[i];
     Worker::Ran& ran = worker.ran[i];
-    std::span<Blob> inputs = std::span(worker.batch.inputs).subspan(job.first_input, job.input_count);
+    std::span<Blob> inputs = worker.batch.inputs_of(job);
     for (; !wires.empty() && wires.front().job == i; wires = wires.subspan(1)) connect(worker, wires.front(), inputs);
     if (ran.is_over || ran.result) {
       ran.measured = false;
@@ -283,8 +283,9 @@ void Engine::call_functions(Worker& worker) {
     } else {
       last = call_function(worker, job, inputs, ran, last);
     }
+    if (ran.result && !*ran.result) worker.fails = true;
   }
-  disconnect(worker);
+  if (worker.fails) disconnect(worker);
 }
 
 /// The one before ended at `last`; returns when this one did. Zero: it is not known.
@@ -335,22 +336,20 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
   return end;
 }
 
-/// Takes back what was lent. Who failed may be tried again, and keeps it as well.
+/// Who failed may be tried again, and keeps its inputs.
 void Engine::disconnect(Worker& worker) {
+  const auto failed = [&](std::size_t job) { return worker.ran[job].result && !*worker.ran[job].result; };
   for (const PlanJob::Wire& wire : worker.batch.wires) {
-    Blob& lent = worker.batch.inputs[wire.position];
-    const bool was_moved = wire.alone && !lent.empty();
-    const std::optional<Result<Blob>>& to = worker.ran[wire.job].result;
-    const bool is_done = to && *to;
-    if (is_done && !was_moved) continue;
-    std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
-    if (!from || !*from) continue;
-    if (was_moved) std::swap(**from, lent);
-    if (!is_done) lent = **from;
+    const std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
+    if (failed(wire.job) && from && *from) worker.batch.inputs[wire.position] = **from;
+  }
+  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
+    if (failed(i)) BlobLoan::end(worker.batch.inputs_of(worker.batch.jobs[i]));
   }
 }
 
 void Engine::detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs) {
+  BlobLoan::end(inputs);
   extra.detached->set_known(extra.known);
   extra.detached->set_arguments(inputs, std::move(params));
   start_detached(std::exchange(extra.detached, nullptr));

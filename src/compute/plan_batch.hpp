@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <deriva/compute/materialize_options.hpp>
@@ -40,7 +41,6 @@ struct PlanJob {
     std::uint32_t from;      ///< A job before
     std::uint32_t job;       ///< this one.
     std::uint32_t position;  ///< In the batch's inputs.
-    bool alone;              ///< Nobody else wants it.
   };
 
   // Not defaulted: else each is filled with zeros first, which takes as long as all that follows.
@@ -64,7 +64,7 @@ struct PlanJob {
 /// Nodes that run together, one after the other: some may need what others before them come to.
 struct PlanBatch {
   std::vector<PlanJob> jobs;
-  std::vector<Blob> inputs;
+  std::vector<Blob> inputs;          ///< Most are lent by their nodes, until the jobs are answered; see `BlobLoan`.
   std::vector<PlanJob::Wire> wires;  ///< In the order of the jobs that they lead to.
   std::vector<PlanJob::Missing> missing;
   std::vector<NodeId> refused;     ///< There is no memory for them: to be answered by `Plan::fail`.
@@ -72,6 +72,9 @@ struct PlanBatch {
   bool lacks_addresses = false;    ///< One of those has none.
   std::uint64_t numbering = 0;
 
+  [[nodiscard]] std::span<Blob> inputs_of(const PlanJob& job) noexcept {
+    return std::span(inputs).subspan(job.first_input, job.input_count);
+  }
   void clear() {
     jobs.clear();
     inputs.clear();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "compute/plan_inline.hpp"
+#include "core/blob_loan.hpp"
 
 namespace deriva::detail {
 
@@ -201,15 +202,17 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
     const NodeId input = run[i].input;
     Node& below = nodes_[input];
     if (below.state == State::running) {  // In this batch: see `take_along`.
-      batch.wires.push_back({below.next, number, first + i, below.interest == 1});
+      batch.wires.push_back({below.next, number, first + i});
       batch.inputs.emplace_back();
     } else if (!below.has_value) {
       batch.missing.push_back({input, first + i, number, below.id, below.interest > 1});
       batch.inputs.emplace_back();
+    } else if (!memory_.is_limited()) {
+      batch.inputs.push_back(BlobLoan::of(below.value));
     } else if (below.interest > 1 || explores || work.pending > 0) {  // It may go back.
       batch.inputs.push_back(below.value);
     } else {  // Nobody else will ask for it: whoever comes later starts afresh.
-      if (memory_.is_limited()) moved += MemoryBudget::bytes_of(below.value.size());
+      moved += MemoryBudget::bytes_of(below.value.size());
       batch.inputs.push_back(std::move(below.value));
       below.drop_value();
       below.is_written = false;

@@ -121,7 +121,8 @@ struct Worker {
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   std::vector<Address> addresses;                 ///< Of those. Zero: it is not known any more.
   bool reread = false;                            ///< Whether anything was read for the batch.
-  bool puts_back = false;                         ///< Whether any job is put back.
+  bool puts_back = false;                         ///< Whether any job is put back,
+  bool fails = false;                             ///< or has failed.
   std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.
   std::vector<LookBack> look_backs;
   std::vector<Plan::Named> plan_inputs;  ///< Of one of them.

@@ -60,7 +60,7 @@ struct alignas(64) Blob::Replica : Block {
   Blob original;
 };
 
-Blob::Blob(const Blob& other) noexcept : block_(other.block_), data_(other.data_), size_(other.size_) {
+Blob::Blob(const Blob& other) noexcept : Blob(other.block_, other.view()) {
   if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -110,8 +110,8 @@ Blob Blob::replica() const {
 }
 
 bool operator==(const Blob& a, const Blob& b) noexcept {
-  if (a.size_ != b.size_) return false;
-  return a.data_ == b.data_ || std::memcmp(a.data_, b.data_, a.size_) == 0;
+  if (a.size() != b.size()) return false;
+  return a.data_ == b.data_ || std::memcmp(a.data_, b.data_, a.size()) == 0;
 }
 
 }  // namespace deriva

@@ -77,16 +77,11 @@ class ByteReader {
   }
 
   [[nodiscard]] bool varint(std::uint64_t& value) noexcept {
-    value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      std::uint8_t digit = 0;
-      if (!byte(digit)) return false;
-      if (shift == 63 && digit > 1) return fail_at(position_ - 1, "a number of more than 64 bits");
-      value |= static_cast<std::uint64_t>(digit & 0x7FU) << shift;
-      if ((digit & 0x80U) != 0) continue;
-      if (digit == 0 && shift != 0) return fail_at(position_ - 1, "a number longer than it needs to be");
+    if (position_ < bytes_.size() && std::to_integer<std::uint8_t>(bytes_[position_]) < 0x80U) {  // Most of them.
+      value = std::to_integer<std::uint8_t>(bytes_[position_++]);
       return true;
     }
+    return long_varint(value);
   }
 
   [[nodiscard]] bool fixed64(std::uint64_t& value) noexcept {
@@ -104,9 +99,11 @@ class ByteReader {
     return true;
   }
 
-  /// A count of things of which each takes at least `least_size` bytes, while at least `owed` bytes are needed after
+  /// A count of things of which each takes at least `least_size` bytes (known when this is compiled: to divide by it
+  /// would take longer than the rest), while at least `owed` bytes are needed after
   /// them. A count of more than the remaining bytes can hold is wrong at its first byte.
-  [[nodiscard]] bool count(std::size_t& value, std::size_t least_size, std::size_t owed = 0) noexcept {
+  template <std::size_t least_size>
+  [[nodiscard]] bool count(std::size_t& value, std::size_t owed = 0) noexcept {
     const std::size_t start = position_;
     std::uint64_t number = 0;
     if (!varint(number)) return false;
@@ -121,7 +118,7 @@ class ByteReader {
   /// A length, then as many bytes. The view is into the bytes that are read.
   [[nodiscard]] bool sized(BytesView& bytes) noexcept {
     std::size_t size = 0;
-    return count(size, 1) && raw(size, bytes);
+    return count<1>(size) && raw(size, bytes);
   }
 
   /// A length of at most `most_bytes`, then as many bytes.
@@ -141,6 +138,19 @@ class ByteReader {
   }
 
  private:
+  [[nodiscard]] bool long_varint(std::uint64_t& value) noexcept {
+    value = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      std::uint8_t digit = 0;
+      if (!byte(digit)) return false;
+      if (shift == 63 && digit > 1) return fail_at(position_ - 1, "a number of more than 64 bits");
+      value |= static_cast<std::uint64_t>(digit & 0x7FU) << shift;
+      if ((digit & 0x80U) != 0) continue;
+      if (digit == 0 && shift != 0) return fail_at(position_ - 1, "a number longer than it needs to be");
+      return true;
+    }
+  }
+
   BytesView bytes_;
   std::size_t position_ = 0;
   const char* problem_ = "";

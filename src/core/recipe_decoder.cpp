@@ -58,7 +58,7 @@ class RecipeDecoder {
     const std::size_t start = in_.position();
     std::size_t count = 0;
     BytesView bytes;
-    if (!in_.count(count, Address::size_bytes)) return false;
+    if (!in_.count<Address::size_bytes>(count)) return false;
     if (count > limits::inputs) return in_.fail_at(start, "too many inputs");
     if (!in_.raw(count * Address::size_bytes, bytes)) return false;
     inputs.reserve(count);
@@ -77,17 +77,19 @@ class RecipeDecoder {
       return in_.fail_at(start + limits::params_bytes, "params of more than 256 KiB");
     }
     std::size_t count = 0;
-    if (!in_.count(count, detail::least_param_bytes)) return false;
+    if (!in_.count<detail::least_param_bytes>(count)) return false;
     params.reserve(count);
     for (std::size_t at = 0; at < count; ++at) {
       const std::size_t name_start = in_.position();
       std::string_view name;
       if (!in_.name(name, limits::name_bytes)) return false;
-      if (at > 0 && name <= params.nth(at - 1)->first) {
-        return in_.fail_at(name_start, "a param whose name is not above the one before it");
+      if (at == params.size() || params.nth(at)->first != name) {
+        params.erase(params.nth(at), params.end());
+        if (at > 0 && name <= params.nth(at - 1)->first) {
+          return in_.fail_at(name_start, "a param whose name is not above the one before it");
+        }
+        params.try_emplace(params.end(), std::string(name));
       }
-      if (at < params.size() && params.nth(at)->first != name) params.erase(params.nth(at), params.end());
-      if (at == params.size()) params.try_emplace(params.end(), std::string(name));
       if (!value(params.nth(at)->second, (count - at - 1) * detail::least_param_bytes)) return false;
     }
     params.erase(params.nth(count), params.end());
@@ -111,7 +113,7 @@ class RecipeDecoder {
       if (static_cast<ValueTag>(tag) == ValueTag::list) {
         std::size_t count = 0;
         if (depth == frames.size()) return in_.fail_at(start, "lists nested more than 32 deep");
-        if (!in_.count(count, detail::least_value_bytes, owed)) return false;
+        if (!in_.count<detail::least_value_bytes>(count, owed)) return false;
         std::vector<Value>& items = value->emplace<List>().items();
         items.reserve(count);  // Frames point at items: they must not move.
         owed += count * detail::least_value_bytes;

@@ -10,6 +10,10 @@
 
 namespace deriva {
 
+namespace detail {
+class BlobLoan;
+}  // namespace detail
+
 /// An immutable, reference-counted sequence of bytes. Copying copies a pointer. A default-constructed blob is empty.
 ///
 /// Thread safety: distinct blobs that share bytes may be used and destroyed from different threads; one blob object
@@ -22,13 +26,13 @@ class Blob {
   Blob(Blob&& other) noexcept
       : block_(std::exchange(other.block_, nullptr)),
         data_(std::exchange(other.data_, nullptr)),
-        size_(std::exchange(other.size_, 0)) {}
+        extent_(std::exchange(other.extent_, 0)) {}
   Blob& operator=(Blob other) noexcept {
     swap(other);
     return *this;
   }
   ~Blob() {
-    if (block_ != nullptr) release();
+    if (block_ != nullptr && !is_lent()) release();
   }
 
   /// Copies the bytes into a new blob: one allocation, none for no bytes.
@@ -40,9 +44,9 @@ class Blob {
   [[nodiscard]] static Blob adopt(std::string text);
 
   /// The bytes. The view lives as long as any blob that shares them.
-  [[nodiscard]] BytesView view() const noexcept { return {data_, size_}; }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] BytesView view() const noexcept { return {data_, size()}; }
+  [[nodiscard]] std::size_t size() const noexcept { return extent_ / 2; }
+  [[nodiscard]] bool empty() const noexcept { return extent_ < 2; }
 
   /// Heap memory that this blob keeps alive, in bytes as asked of the allocator: the whole buffer however little of it
   /// is in view, its unused capacity, and the block that counts the references.
@@ -58,23 +62,25 @@ class Blob {
   void swap(Blob& other) noexcept {
     std::swap(block_, other.block_);
     std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
+    std::swap(extent_, other.extent_);
   }
 
   /// Compares the bytes. Complexity: linear in the size; constant for blobs that share their bytes.
   friend bool operator==(const Blob& a, const Blob& b) noexcept;
 
  private:
+  friend detail::BlobLoan;
   struct Block;
   template <class Owner>
   struct OwningBlock;
   struct Replica;
   void release() noexcept;
-  Blob(Block* block, BytesView bytes) noexcept : block_(block), data_(bytes.data()), size_(bytes.size()) {}
+  Blob(Block* block, BytesView bytes) noexcept : block_(block), data_(bytes.data()), extent_(bytes.size() * 2) {}
+  [[nodiscard]] bool is_lent() const noexcept { return extent_ % 2 != 0; }
 
   Block* block_ = nullptr;
   const std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
+  std::size_t extent_ = 0;  ///< Twice the size; one more if the bytes are not counted as this one's.
 };
 
 }  // namespace deriva
