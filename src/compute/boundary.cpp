@@ -41,11 +41,10 @@ FunctionScope::FunctionScope(bool in_function) noexcept : before_(std::exchange(
 FunctionScope::~FunctionScope() { is_in_function = before_; }
 
 Error attribute(const Error& error, const Address& address, const FunctionId& function) {
-  if (error.code() == Errc::function_failed) return error.with_address(address).with_function(function);
-  return Error(Errc::function_failed, fmt::format("{}: {}", to_string(error.code()), error.message()))
-      .with_class(error.error_class())
-      .with_address(address)
-      .with_function(function);
+  const bool says_so = error.code() == Errc::function_failed;
+  const std::string why = says_so ? std::string() : fmt::format("{}: {}", to_string(error.code()), error.message());
+  const Error failed = says_so ? error : Error(Errc::function_failed, why).with_class(error.error_class());
+  return (address == Address() ? failed : failed.with_address(address)).with_function(function);
 }
 
 }  // namespace deriva::detail

@@ -36,8 +36,8 @@ class FunctionScope {
   const bool before_;
 };
 
-/// Says of a function's error which function and recipe it is about, and makes its code `Errc::function_failed`,
-/// whatever it was: a function cannot say that it is not deterministic, or that it was cancelled.
+/// Says of a function's error which function and recipe it is about (none, if the address is zero), and makes its code
+/// `Errc::function_failed`, whatever it was: a function cannot say that it is not deterministic, or was cancelled.
 [[nodiscard]] Error attribute(const Error& error, const Address& address, const FunctionId& function);
 
 }  // namespace deriva::detail

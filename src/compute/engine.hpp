@@ -207,11 +207,12 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_addresses.cpp: how nodes and addresses find to each other
   void follow_numbering(StoreReader& reader);
+  Result<void> read_for_plan(FunctionRef<void(StoreReader&)> use);
   void find_addresses(Worker& worker);
   void renumber(Plan::Batch& batch) const;
   bool agree(Plan::Batch& batch, StoreReader& reader);
   void look_addresses_up(Worker& worker);
-  static void fail_removed(Worker& worker);
+  static void fail_without_address(Worker& worker);
   void refuse(std::span<const NodeId> nodes);
   void tell_joined();
 
@@ -221,7 +222,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   std::uint32_t executions(const Plan::Job& job) const;
   void gather(Worker& worker);
-  void find_stored(Worker& worker);
+  Result<void> find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
   void drop_job(const Plan::Job& job, const RequestPtr& owner);
   void drop_job(const DetachedRun& run);
@@ -261,10 +262,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
   void prepare_look_back(Worker& worker, std::uint32_t number);
-  /// Whether there is a result of the job's own recipe.
-  static bool was_computed(const Plan::Job& job) {
-    return job.reason == RunReason::forced || job.reason == RunReason::evicted;
-  }
   /// Whether the result is to be found by the values of the inputs.
   bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const {
     return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;

@@ -34,26 +34,34 @@ void Engine::follow_numbering(StoreReader& reader) {
   plan_.renumber(reader.numbering(), named, inputs_of);
 }
 
+/// Calls `use` on a snapshot of the plan's numbering, which follows a newer one. Under the lock.
+Result<void> Engine::read_for_plan(FunctionRef<void(StoreReader&)> use) {
+  return read(store_, [&](StoreReader& reader) -> Result<void> {
+    follow_numbering(reader);
+    // Inside a snapshot of the host's.
+    if (reader.numbering() != plan_.numbering()) return Error(Errc::locked, "the graph was compacted meanwhile");
+    use(reader);
+    return {};
+  });
+}
+
 /// Makes the jobs of the batch know their addresses.
 void Engine::find_addresses(Worker& worker) {
   Plan::Batch& batch = worker.batch;
   if (!batch.addresses.empty()) return;
   batch.addresses.resize(batch.jobs.size());
-  batch.lacks_addresses = true;
-  static_cast<void>(read(store_, [&](StoreReader& reader) {
-    follow_numbering(reader);
+  const auto find = [&](StoreReader& reader) {
     renumber(batch);
-    if (reader.numbering() != batch.numbering) return;
-    batch.lacks_addresses = false;
     for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
       const StoreId id = plan_.store_id(batch.jobs[i].node);
-      if (id == none) {
-        batch.lacks_addresses = true;
-      } else {
+      if (id != none) {
         batch.addresses[i] = reader.address_or_none(id);
+      } else if (!batch.lacks_address) {
+        batch.lacks_address = recipe_removed();
       }
     }
-  }));
+  };
+  if (const Result<void> found = read_for_plan(find); !found) batch.lacks_address = found.error();
   for (std::size_t i = 0; i < batch.jobs.size(); ++i) batch.jobs[i].address = &batch.addresses[i];
 }
 
@@ -82,36 +90,33 @@ void Engine::look_addresses_up(Worker& worker) {
 }
 
 /// Ends the jobs that have no address any more before they begin.
-void Engine::fail_removed(Worker& worker) {
+void Engine::fail_without_address(Worker& worker) {
   for (std::size_t i = 0; i < worker.ran.size(); ++i) {
-    if (worker.batch.addresses[i] != Address()) continue;
-    worker.ran[i].result.emplace(recipe_removed());
+    if (worker.batch.addresses[i] == Address()) worker.ran[i].result.emplace(*worker.batch.lacks_address);
   }
 }
 
 /// Ends what there is no memory for.
 void Engine::refuse(std::span<const NodeId> nodes) {
-  const Error refused(Errc::over_budget, "what the function needs does not fit into the memory that is allowed");
   for (const NodeId node : nodes) {
-    Error error = refused;
-    static_cast<void>(read(store_, [&](StoreReader& reader) {
-      follow_numbering(reader);
+    Error error(Errc::over_budget, "what the function needs does not fit into the memory that is allowed");
+    const auto attribute = [&](StoreReader& reader) {
       if (const StoreId id = plan_.store_id(node); id != none) error = error.with_address(reader.address_or_none(id));
-    }));
+    };
+    static_cast<void>(read_for_plan(attribute));
     plan_.fail(node, error);
   }
 }
 
 /// Tells observers of the requests that met what others had brought in.
 void Engine::tell_joined() {
-  static_cast<void>(read(store_, [&](StoreReader& reader) {
-    follow_numbering(reader);
-    if (reader.numbering() != plan_.numbering()) return;
+  const auto tell = [&](StoreReader& reader) {
     for (const auto& [request, node] : joined_) {
       const StoreId id = plan_.store_id(node);
       if (id != none) events_.flight_joined(request, node, reader.address_or_none(id));
     }
-  }));
+  };
+  static_cast<void>(read_for_plan(tell));
 }
 
 }  // namespace deriva::detail

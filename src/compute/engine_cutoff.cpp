@@ -20,7 +20,7 @@ constexpr float share_for_hashing = 0.25F;
 /// To look, before the function is called, for a result that it need not or must not differ from.
 void Engine::prepare_look_back(Worker& worker, std::uint32_t number) {
   const Plan::Job& job = worker.batch.jobs[number];
-  if (job.input_count == 0 && !was_computed(job)) return;
+  if (job.input_count == 0 && !job.was_computed()) return;
   const StoreId id = plan_.store_id(job.node);
   if (id == none) return;
   if (worker.look_backs.empty()) worker.known_inputs.clear();
@@ -58,7 +58,7 @@ void Engine::look_back(Worker& worker) {
 void Engine::find_back(Worker& worker, StoreReader& reader) {
   const Result<bool> any = reader.has_cutoffs();
   for (const Worker::LookBack& look_back : worker.look_backs) {
-    if (was_computed(worker.batch.jobs[look_back.job])) {
+    if (worker.batch.jobs[look_back.job].was_computed()) {
       const Result<std::optional<StoredResult>> own = reader.result(look_back.id);
       if (!own || !*own) continue;
       worker.found_back.push_back({look_back.job, {reader.address(look_back.id), (*own)->record()}, std::nullopt});

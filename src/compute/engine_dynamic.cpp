@@ -147,11 +147,12 @@ void Engine::resume_functions(Lock& lock) {
 
 bool Engine::check_waits(Lock& lock) {
   if (!plan_.can_check_waits()) return false;
-  static_cast<void>(read(store_, [&](StoreReader& reader) {
-    follow_numbering(reader);
+  const auto check = [&](StoreReader& reader) {
     const auto address_of = [&](StoreId id) { return reader.address_or_none(id); };
     plan_.check_waits(address_of);
-  }));
+  };
+  const auto unknown = [](StoreId) { return Address(); };
+  if (!read_for_plan(check)) plan_.check_waits(unknown);
   deliver(lock);
   return true;
 }

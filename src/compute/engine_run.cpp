@@ -54,7 +54,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) find_addresses(worker);
   if (!worker.batch.addresses.empty() && events_.on()) events_.begin_flights(worker.batch.jobs);
   prepare(worker);
-  if (worker.batch.lacks_addresses) fail_removed(worker);
+  if (worker.batch.lacks_address) fail_without_address(worker);
   ++busy_;
   const std::size_t count = worker.ran.size();
   const bool is_timed = count >= timed_batch;
@@ -107,9 +107,9 @@ void Engine::prepare(Worker& worker) {
     if (job.function != routine.function) routine = Routine(job, options_);
     ran.measured = routine.is_timed || job.flight.number != 0 || ++worker.calls % Routine::timed_calls == 0;
     if (!ran.measured) ran.compute_time = routine.time;
-    if (routine.is_just_called && job.verify_rate <= 0 && !was_computed(job)) continue;
+    if (routine.is_just_called && job.verify_rate <= 0 && !job.was_computed()) continue;
     find_addresses(worker);
-    if (routine.looks_back || was_computed(job)) prepare_look_back(worker, i);
+    if (routine.looks_back || job.was_computed()) prepare_look_back(worker, i);
     if (routine.is_explained) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }
@@ -149,7 +149,7 @@ void Engine::gather(Worker& worker) {
   worker.stored.clear();
   worker.reread = !worker.batch.missing.empty();
   if (!worker.reread) return;
-  find_stored(worker);
+  const Result<void> found = find_stored(worker);
   NodeId last = none;
   for (std::size_t i = 0; i < worker.batch.missing.size(); ++i) {
     const Plan::Missing& missing = worker.batch.missing[i];
@@ -163,7 +163,7 @@ void Engine::gather(Worker& worker) {
     const RequestId request = worker.batch.jobs[missing.job].owner;
     const Address& address = worker.addresses[i];
     if (address == Address()) {
-      failed = recipe_removed();
+      failed = found ? recipe_removed() : found.error();
       continue;
     }
     std::optional<Result<Blob>> value = look_in_cache(address, request);
@@ -188,12 +188,12 @@ void Engine::gather(Worker& worker) {
   }
 }
 
-/// Looks all of them up on one snapshot.
-void Engine::find_stored(Worker& worker) {
+/// Looks all of them up on one snapshot. What has an address and was not found is looked for once more, one by one.
+Result<void> Engine::find_stored(Worker& worker) {
   worker.stored.resize(worker.batch.missing.size());
   worker.addresses.assign(worker.batch.missing.size(), Address());
-  const auto find = [&](StoreReader& reader) {
-    if (!agree(worker.batch, reader)) return;
+  const auto find = [&](StoreReader& reader) -> Result<void> {
+    if (!agree(worker.batch, reader)) return Error(Errc::locked, "the graph was compacted again and again");
     for (std::size_t i = 0; i < worker.stored.size(); ++i) {
       const Plan::Missing& missing = worker.batch.missing[i];
       if (missing.id == none || worker.ran[missing.job].result) continue;
@@ -202,8 +202,12 @@ void Engine::find_stored(Worker& worker) {
       Result<std::optional<StoredBlob>> value = reader.value(missing.id);
       if (value) worker.stored[i] = *std::move(value);
     }
+    return {};
   };
-  static_cast<void>(read(store_, find));  // What was not found is looked for once more, one by one.
+  constexpr int most_attempts = 8;
+  Result<void> found = read(store_, find);
+  for (int i = 1; i < most_attempts && !found && found.error().code() == Errc::locked; ++i) found = read(store_, find);
+  return found;
 }
 
 /// Reading takes its time: what nobody wants any more by now is not begun.

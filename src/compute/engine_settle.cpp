@@ -48,7 +48,10 @@ void Engine::settle_jobs(Worker& worker) {
     Worker::Extra* const extra = ran.extra.get();
     if (job.owner != last) owner = owner_of(worker, last = job.owner).get();
     if (values_go_nowhere_else && !extra && !ran.measured && *ran.result && job.flight.number == 0) {
-      if (owner != nullptr) ++owner->outcome.computed, ++owner->progress.computed;
+      if (owner != nullptr) {
+        ++owner->outcome.computed;
+        ++owner->progress.computed;
+      }
       end_flight(job);
       plan_.complete(job.node, std::move(**ran.result));
       continue;
@@ -126,7 +129,7 @@ void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Bl
   if (verification != nullptr) keep_comparisons(verification->comparisons());
   if (!result) {
     if (owner) ++owner->outcome.failed;
-    known_errors_.keep(*job.address, result.error());
+    if (*job.address != Address()) known_errors_.keep(*job.address, result.error());
     end_flight(job);
     return plan_.fail(job.node, result.error());
   }

@@ -51,12 +51,12 @@ void Engine::declare_flights() {
   std::vector<NodeId> nodes;
   plan_.append_running(nodes);
   const auto begin = [&](const Address& address) { static_cast<void>(flights_.begin(address, shared_from_this())); };
-  static_cast<void>(read(store_, [&](StoreReader& reader) {
-    follow_numbering(reader);
+  const auto begin_running = [&](StoreReader& reader) {
     for (const NodeId node : nodes) {
       if (const StoreId id = plan_.store_id(node); id != none) begin(reader.address_or_none(id));
     }
-  }));
+  };
+  static_cast<void>(read_for_plan(begin_running));
   for (const Unwritten* unwritten : {&unwritten_, &being_written_}) {
     for (const ComputedResult& result : unwritten->results) begin(result.address);
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/bytes.hpp>
+#include <deriva/core/error.hpp>
 #include <deriva/core/event.hpp>
 
 namespace deriva::detail {
@@ -45,6 +47,10 @@ struct PlanJob {
 
   // Not defaulted: else each is filled with zeros first, which takes as long as all that follows.
   PlanJob() noexcept {}  // NOLINT(modernize-use-equals-default)
+  /// Whether there is a result of its own recipe.
+  [[nodiscard]] bool was_computed() const noexcept {
+    return reason == RunReason::forced || reason == RunReason::evicted;
+  }
 
   NodeId node = ~NodeId{0};
   RequestId owner = 0;               ///< The request that brought the node into the plan.
@@ -67,9 +73,9 @@ struct PlanBatch {
   std::vector<Blob> inputs;          ///< Most are lent by their nodes, until the jobs are answered; see `BlobLoan`.
   std::vector<PlanJob::Wire> wires;  ///< In the order of the jobs that they lead to.
   std::vector<PlanJob::Missing> missing;
-  std::vector<NodeId> refused;     ///< There is no memory for them: to be answered by `Plan::fail`.
-  std::vector<Address> addresses;  ///< Of the jobs, once somebody has to know them. Zero: it has none any more.
-  bool lacks_addresses = false;    ///< One of those has none.
+  std::vector<NodeId> refused;         ///< There is no memory for them: to be answered by `Plan::fail`.
+  std::vector<Address> addresses;      ///< Of the jobs, once somebody has to know them. Zero: it has none any more.
+  std::optional<Error> lacks_address;  ///< Why one of those has none.
   std::uint64_t numbering = 0;
 
   [[nodiscard]] std::span<Blob> inputs_of(const PlanJob& job) noexcept {
@@ -82,7 +88,7 @@ struct PlanBatch {
     missing.clear();
     refused.clear();
     addresses.clear();
-    lacks_addresses = false;
+    lacks_address.reset();
   }
 };
 
