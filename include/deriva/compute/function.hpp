@@ -30,7 +30,8 @@ concept PlainFunctionWithContext =
                         Result<Blob>>;
 
 /// A callable that computes a value on the thread that calls it: `(std::span<const Blob>, const Params&)` to `Blob` or
-/// `Result<Blob>`, and a `Context&` if it likes. It may throw anything, and is called from several threads at once.
+/// `Result<Blob>`, and a `Context&` if it likes. It may throw anything, and is called from several threads at once. The
+/// inputs and the params live until it returns; of an input it may keep a copy.
 template <class Callable>
 concept PlainFunction = PlainFunctionWithContext<Callable> ||
     (std::invocable<const Callable&, std::span<const Blob>, const Params&> &&
