@@ -4,7 +4,6 @@
 
 #include "compute/comparison.hpp"
 #include "compute/engine.hpp"
-#include "core/blob_loan.hpp"
 
 namespace deriva::detail {
 
@@ -41,7 +40,6 @@ void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> 
   shared->job = job;
   shared->address = *job.address;
   shared->job.address = &shared->address;
-  BlobLoan::end(inputs);
   shared->inputs.assign(std::make_move_iterator(inputs.begin()), std::make_move_iterator(inputs.end()));
   shared->params = std::move(params);
   shared->run = ran.extra->run;

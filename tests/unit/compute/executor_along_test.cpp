@@ -110,11 +110,14 @@ struct JoinFixture : ComputeFixture {
   };
 
   JoinFixture() {
-    add("join", [](std::span<const Blob> inputs, const Params& params) {
+    add("join", [this](std::span<const Blob> inputs, const Params& params) -> Result<Blob> {
       std::vector<std::uint64_t> numbers;
       for (const Blob& input : inputs) numbers.push_back(number_in(input));
-      const std::uint64_t number =
-          joined(static_cast<std::uint64_t>(std::get<std::int64_t>(params.at("number"))), numbers);
+      const auto own = static_cast<std::uint64_t>(std::get<std::int64_t>(params.at("number")));
+      if (own == bad && failures.fetch_sub(1) > 0) {
+        return Error(Errc::function_failed, "on purpose").with_class(ErrorClass::transient);
+      }
+      const std::uint64_t number = joined(own, numbers);
       return Blob::copy_of(std::as_bytes(std::span(&number, 1)));
     });
   }
@@ -128,6 +131,9 @@ struct JoinFixture : ComputeFixture {
     }
     return {numbered("join", static_cast<std::int64_t>(number), addresses), joined(number, values)};
   }
+
+  std::uint64_t bad = ~std::uint64_t{0};
+  std::atomic<int> failures{0};
 };
 
 TEMPLATE_TEST_CASE("along: a value goes to another function or place than the one that needs it", "",
@@ -146,6 +152,23 @@ TEMPLATE_TEST_CASE("along: a value goes to another function or place than the on
     REQUIRE(number_in(on.executor.materialize(left.address).value()) == left.value);
   }
   REQUIRE(f.runs("join") == 3 * (2 * length - 1));
+}
+
+TEMPLATE_TEST_CASE("along: what is tried again has other inputs than before", "", DERIVA_EVERY_EXECUTOR) {
+  JoinFixture f;
+  ExecutorOptions options = ShortFixture::with_retries(2);
+  options.store_results = GENERATE(true, false);
+  TestType on(f, options);
+  for (const std::uint64_t first : {0U, 1'000U, 2'000U}) {
+    f.bad = first + 100;
+    f.failures = first == 0 ? 0 : 2;
+    std::vector<JoinFixture::Node> nodes{f.node(first, {}), f.node(first + 1, {})};
+    for (std::uint64_t i = 2; i < length; ++i) {
+      nodes.push_back(f.node(first + i, {nodes[i - 1], nodes[i - 2], nodes[1]}));
+    }
+    REQUIRE(number_in(on.executor.materialize(nodes.back().address).value()) == nodes.back().value);
+  }
+  REQUIRE(f.runs("join") == 3 * length + 4);
 }
 
 TEMPLATE_TEST_CASE("along: a value is lost that was lent to the only function that needs it", "",

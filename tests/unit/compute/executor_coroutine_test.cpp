@@ -154,5 +154,24 @@ TEST_CASE("executor: a coroutine function knows its recipe and its I/O executor"
   REQUIRE(same_io);
 }
 
+TEST_CASE("coroutine: what it takes from its inputs goes with who computed them") {
+  ComputeFixture f;
+  f.add_async("takes", [](std::vector<Blob> inputs, Params, Context&) -> asio::awaitable<Blob> {
+    co_return std::move(inputs[0]);
+  });
+  ExecutorOptions options;
+  options.store_results = false;
+  options.cache_bytes = 0;
+  OnPool<2> on(f, options);
+  std::vector<Address> taken;
+  std::string text;
+  for (std::int64_t i = 0; i < 100; ++i) {
+    const std::string prefix(100 + static_cast<std::size_t>(i) % 3, static_cast<char>('a' + i % 26));
+    taken.push_back(f.recipe("takes", {f.recipe("concat", {}, {{"prefix", prefix}, {"number", i}})}));
+    text += prefix;
+  }
+  REQUIRE(text_of(on.executor.materialize(f.recipe("concat", taken))) == text);
+}
+
 }  // namespace
 }  // namespace deriva::test
