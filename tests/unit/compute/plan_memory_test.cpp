@@ -1,5 +1,6 @@
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compute/plan.hpp"
 #include "support/catch.hpp"
@@ -119,6 +120,24 @@ TEST_CASE("plan: a guess about a value refuses what would have fitted") {
   REQUIRE_FALSE(f.plan.has_memory_for(job, 900));
   f.complete(job, 10);
   REQUIRE(f.plan.used_memory() == 0);
+}
+
+TEST_CASE("plan: a value that is let go of is taken from the function that has it") {
+  MemoryPlan f(10'000);
+  f.recipe("a", {});
+  f.recipe("b", {"a"});
+  f.recipe("c", {"a"});
+  f.request(1, "b");
+  f.request(2, "c");
+  f.expand_all();
+  f.complete_and_write(f.take_ready(), 200);
+  PlanJob job = f.take_ready();
+  job.inputs.clear();
+  REQUIRE(f.plan.spill());
+  std::vector<Blob> others;
+  for (int i = 0; i < 8; ++i) others.push_back(Blob::adopt(std::string(200, 'y')));
+  REQUIRE(as_text(f.batch.inputs.at(0)) == std::string(200, 'x'));
+  f.complete(job, 10);
 }
 
 TEST_CASE("plan: with a limit, the longest way still runs first") {
