@@ -23,6 +23,7 @@
 #include <deriva/compute/function_registry.hpp>
 #include <deriva/compute/sync_executor.hpp>
 #include <deriva/core/observer_hub.hpp>
+#include <deriva/dag/persistent_dag.hpp>
 #include <deriva/storage/environment.hpp>
 #include <deriva/storage/table.hpp>
 #include <deriva/store/store.hpp>
@@ -104,11 +105,17 @@ class ComputeFixture {
     store.emplace(open());
   }
   /// Loses the value of a result; its record stays. Of one that is too large to be in its record.
-  void evict(const Address& address) {
-    Environment environment = Environment::open(directory.path(), {.durability = Durability::relaxed}).value();
+  void evict(const Address& address) { lose(store->result(address).value()->digest); }
+  /// Loses the bytes of a value that is not in a record.
+  void lose(const Digest& digest) {
+    Environment environment = open_environment();
     const auto blobs = Table<Digest, BytesView>::open(environment, "blobs").value();
-    const Digest digest = store->result(address).value()->digest;
     REQUIRE(environment.write([&](WriteTransaction& transaction) { return blobs.erase(transaction, digest); }).value());
+  }
+  /// As another process would.
+  void compact() {
+    Environment environment = open_environment();
+    REQUIRE(PersistentDag<>::open(environment).value().compact().has_value());
   }
   /// Stores a value as if a function had given it.
   void store_as(const Address& address, std::string_view value) {
@@ -122,7 +129,10 @@ class ComputeFixture {
   FunctionRegistry registry;
 
  private:
-  /// No test here is about a loss of power.
+  // No test here is about a loss of power.
+  Environment open_environment() const {
+    return Environment::open(directory.path(), {.durability = Durability::relaxed}).value();
+  }
   Store open() {
     StoreOptions options;
     options.environment.durability = Durability::relaxed;
