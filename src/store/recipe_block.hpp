@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <span>
 #include <vector>
@@ -38,15 +37,9 @@ struct RecipeBlock {
   [[nodiscard]] BytesView params_of(const Entry& entry) const noexcept {
     return {payloads + entry.first_param, entry.param_bytes};
   }
-  [[nodiscard]] Address address(graph::Id id) const noexcept {
-    std::array<std::byte, Address::size_bytes> bytes;
-    std::memcpy(bytes.data(), addresses + std::size_t{id - first} * bytes.size(), bytes.size());
-    return Address(bytes);
-  }
 
   std::uint32_t number = no_block;
   graph::Id first = 0;
-  const std::byte* addresses = nullptr;
   const std::byte* payloads = nullptr;
   std::array<Entry, most_nodes> entries;
   std::vector<graph::Id> inputs;

@@ -114,7 +114,6 @@ bool StoreReader::decode(std::uint32_t number, RecipeBlock& block) {
 
 void StoreReader::decode_lists(RecipeBlock& block, std::uint32_t number, const graph::PayloadView& payloads) {
   const graph::BlockView lists = graph_.block(number);
-  block.addresses = graph_.key_at(block.first);
   block.payloads = payloads.data();
   block.inputs.resize(std::max(block.inputs.size(), lists.bytes().size()));
   Id* const inputs = block.inputs.data();
