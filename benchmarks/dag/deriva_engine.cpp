@@ -1,3 +1,5 @@
+#include <cstdint>
+#include <cstring>
 #include <stdexcept>
 
 #include <deriva/dag/persistent_dag.hpp>
@@ -18,11 +20,13 @@ namespace fs = std::filesystem;
 struct Counter {
   bool operator()(const Address& key) {
     ++count;
-    seen ^= key.bytes()[0];
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, key.bytes().data(), sizeof(bytes));
+    seen ^= bytes;
     return true;
   }
   std::size_t count = 0;
-  std::byte seen{};
+  std::uint64_t seen = 0;
 };
 
 class DerivaEngine final : public Engine {

@@ -48,6 +48,8 @@ class BlockShape {
 
   /// Bytes of a bitmap with a bit per node; also the number of groups of eight nodes.
   constexpr std::size_t groups() const noexcept { return (nodes_ + 7) / 8; }
+  /// 64-bit words of such a bitmap.
+  constexpr std::size_t words() const noexcept { return (groups() + 7) / 8; }
   constexpr std::size_t header_bytes() const noexcept { return 4 + 4 * groups(); }
 
  private:
@@ -94,9 +96,16 @@ class BlockView {
   std::uint32_t count() const noexcept { return count_; }
   bool has_entry(std::uint32_t slot) const noexcept { return bit(bytes_ + 4, slot); }
   bool is_dead(std::uint32_t slot) const noexcept { return bit(bytes_ + 4 + groups_, slot); }
-  /// Eight nodes' worth of the bitmap of live entries.
-  std::uint8_t live_entries(std::size_t group) const noexcept {
-    return static_cast<std::uint8_t>(bytes_[4 + group] & ~bytes_[4 + groups_ + group]);
+  /// 64 nodes' worth of the bitmap of live entries, one per bit.
+  std::uint64_t live_entries(std::size_t word) const noexcept {
+    const std::uint8_t* const at = bytes_ + 4 + 8 * word;
+    std::uint64_t entries = 0;
+    std::uint64_t dead = 0;
+    std::memcpy(&entries, at, sizeof(entries));  // what is read beyond a bitmap is of the header still
+    std::memcpy(&dead, at + groups_, sizeof(dead));
+    const std::size_t left = groups_ - 8 * word;
+    const std::uint64_t mask = left < 8 ? (std::uint64_t{1} << (8 * left)) - 1 : ~std::uint64_t{0};
+    return entries & ~dead & mask;
   }
 
   EncodedList list(std::uint32_t slot) const {

@@ -41,15 +41,15 @@ void visit_inputs(GraphView& view, Id id, graph::EncodedList& list, const KeyByt
 
 // A walk over all blocks in the order of ids, which is a topological one.
 void visit_blocks(GraphView& view, const KeyBlockVisitor& visit) {
-  std::vector<std::uint8_t> entries(view.shape().groups());
+  std::vector<std::uint64_t> entries(view.shape().words());
   view.for_each_block(0, [&](std::uint32_t, const std::byte* addresses, const graph::BlockView& block) {
-    for (std::size_t group = 0; group < entries.size(); ++group) entries[group] = block.live_entries(group);
+    for (std::size_t word = 0; word < entries.size(); ++word) entries[word] = block.live_entries(word);
     return visit({addresses, entries.data(), block.count()});
   });
 }
 
 void visit_sorted_blocks(GraphView& view, const KeyBlockVisitor& visit) {
-  const std::uint8_t entry = 1;
+  const std::uint64_t entry = 1;
   auto each = [&](Id id) { return !view.has_entry(id) || visit({view.key_at(id), &entry, 1}); };
   graph::visit_sorted(view, each);
 }
@@ -65,7 +65,7 @@ Result<bool> GraphSnapshot::contains(BytesView key) const {
   });
 }
 
-Result<bool> GraphSnapshot::for_each_input(BytesView key, KeyBytesVisitor visit) const {
+Result<bool> GraphSnapshot::for_each_input(BytesView key, Expect expect, KeyBytesVisitor visit) const {
   return guarded<bool>([&] {
     const std::optional<Id> id = view_.find(key);
     if (!id) return false;
@@ -73,6 +73,7 @@ Result<bool> GraphSnapshot::for_each_input(BytesView key, KeyBytesVisitor visit)
     const std::uint32_t slot = view_.shape().slot_of(*id);
     if (!block.has_entry(slot)) return false;
     graph::EncodedList list = block.list(slot);
+    expect(list.count);
     visit_inputs(view_, *id, list, visit);
     return true;
   });

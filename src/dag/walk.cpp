@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -65,20 +64,20 @@ void sweep_up(GraphView& view, IdSet& reached, Id begin) {
 // Visits the members of a set from one on, in the order of ids; of `entries_only`, those that have an entry.
 void visit_members(GraphView& view, const IdSet& members, Id from, bool entries_only, KeyBlockVisitor visit) {
   const BlockShape& shape = view.shape();
-  std::vector<std::uint8_t> bitmap(shape.groups() + sizeof(std::uint64_t));
+  std::vector<std::uint64_t> bitmap(shape.words());
   while (from < members.bound() && (from = members.at_least(from)) != IdSet::none) {
     const std::uint32_t number = shape.block_of(from);
     const Id first = shape.first_of(number);
     const Id end = std::min(first + shape.nodes(), members.bound());
     for (Id id = first; id < end; id += 64) {
-      std::uint64_t bits = members.members(id);
+      std::uint64_t& bits = bitmap[(id - first) / 64];
+      bits = members.members(id);
       if (from > id) bits &= from - id < 64 ? ~std::uint64_t{0} << (from - id) : 0;
       if (end - id < 64) bits &= (std::uint64_t{1} << (end - id)) - 1;
-      std::memcpy(&bitmap[(id - first) / 8], &bits, sizeof(bits));
     }
     if (entries_only) {
       const BlockView block = view.block(number);
-      for (std::size_t group = 0; group < shape.groups(); ++group) bitmap[group] &= block.live_entries(group);
+      for (std::size_t word = 0; word < bitmap.size(); ++word) bitmap[word] &= block.live_entries(word);
     }
     if (!visit({view.key_at(first), bitmap.data(), end - first})) return;
     from = end;
@@ -86,7 +85,7 @@ void visit_members(GraphView& view, const IdSet& members, Id from, bool entries_
 }
 
 bool visit_one(GraphView& view, Id id, KeyBlockVisitor visit) {
-  const std::uint8_t member = 1;
+  const std::uint64_t member = 1;
   return visit({view.key_at(id), &member, 1});
 }
 

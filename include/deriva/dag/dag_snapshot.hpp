@@ -32,8 +32,9 @@ class DagSnapshot {
 
   Result<std::optional<std::vector<Key>>> inputs(const Key& key) const {
     std::optional<std::vector<Key>> keys(std::in_place);
+    auto expect = [&](std::size_t count) { keys->reserve(count); };
     auto add = [&](const std::byte* bytes) { return keys->push_back(load(bytes)), true; };
-    const Result<bool> found = native_.for_each_input(detail::key_bytes(key), add);
+    const Result<bool> found = native_.for_each_input(detail::key_bytes(key), expect, add);
     if (!found) return found.error();
     if (!*found) keys.reset();
     return keys;
@@ -41,7 +42,8 @@ class DagSnapshot {
   template <KeyVisitor<Key> Visitor>
   Result<bool> for_each_input(const Key& key, Visitor&& visitor) const {
     auto visit = on_bytes(visitor);
-    return native_.for_each_input(detail::key_bytes(key), visit);
+    auto expect = [](std::size_t) {};
+    return native_.for_each_input(detail::key_bytes(key), expect, visit);
   }
 
   Result<std::vector<Key>> direct_dependents(const Key& key) const {
@@ -111,15 +113,8 @@ class DagSnapshot {
   static auto on_blocks(Visitor& visitor) {
     return [&visitor](const detail::KeyBlock& block) -> bool {
       const std::byte* keys = block.keys;
-      for (std::uint32_t group = 0; 8 * group < block.count; ++group, keys += 8 * sizeof(Key)) {
-        std::uint32_t members = block.members[group];
-        if (members == 0xffU) {
-          for (std::size_t at = 0; at < 8; ++at) {
-            if (!visitor(load(keys + at * sizeof(Key)))) return false;
-          }
-          continue;
-        }
-        for (; members != 0; members &= members - 1) {
+      for (std::uint32_t word = 0; 64 * word < block.count; ++word, keys += 64 * sizeof(Key)) {
+        for (std::uint64_t members = block.members[word]; members != 0; members &= members - 1) {
           if (!visitor(load(keys + static_cast<std::size_t>(std::countr_zero(members)) * sizeof(Key)))) return false;
         }
       }

@@ -61,6 +61,10 @@ class Checked {
       REQUIRE(read(list, slot) == nodes_[slot].ids);
     });
     REQUIRE(expected == nodes_.size());
+    for (std::uint32_t slot = 0; slot < 64 * shape_.words(); ++slot) {
+      const bool live = slot < nodes_.size() && nodes_[slot].has_entry && !nodes_[slot].dead;
+      REQUIRE(((view.live_entries(slot / 64) >> (slot % 64)) & 1U) == (live ? 1U : 0U));
+    }
   }
 
  private:

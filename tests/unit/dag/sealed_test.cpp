@@ -245,8 +245,9 @@ TEST_CASE("an earlier version of the last block passes for the present one", "[d
   Result<bool> asked = true;
   f.read(*f.open(), [&](GraphSnapshot& snapshot) {
     const std::string key = f.key(3);
+    auto expect = [](std::size_t) {};
     auto ignore = [](const std::byte*) { return true; };
-    asked = snapshot.for_each_input(as_bytes(key), ignore);
+    asked = snapshot.for_each_input(as_bytes(key), expect, ignore);
   });
   REQUIRE(asked.has_error());
   REQUIRE(asked.error().code() == Errc::corrupted);

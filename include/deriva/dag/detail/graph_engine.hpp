@@ -24,7 +24,7 @@ using KeyBytesVisitor = FunctionRef<bool(const std::byte* key)>;
 /// Keys one after the other, and a bitmap of those that are meant; none behind the last one is.
 struct KeyBlock {
   const std::byte* keys;
-  const std::uint8_t* members;
+  const std::uint64_t* members;
   std::uint32_t count;
 };
 using KeyBlockVisitor = FunctionRef<bool(const KeyBlock&)>;
@@ -45,11 +45,11 @@ class GraphSnapshot {
 
   [[nodiscard]] std::uint64_t size() const noexcept;
   Result<bool> contains(BytesView key) const;
-  /// Returns whether there is an entry.
-  Result<bool> for_each_input(BytesView key, KeyBytesVisitor visit) const;
-  Result<void> for_each_dependent(BytesView key, KeyBytesVisitor visit) const;
   /// Called once, before the first visit, with the number of visits at most; not at all when that is not known.
   using Expect = FunctionRef<void(std::size_t)>;
+  /// Returns whether there is an entry.
+  Result<bool> for_each_input(BytesView key, Expect expect, KeyBytesVisitor visit) const;
+  Result<void> for_each_dependent(BytesView key, KeyBytesVisitor visit) const;
   Result<void> for_each_transitive_dependent(BytesView key, Expect expect, KeyBlockVisitor visit) const;
   Result<void> for_each_in_order(BytesView target, Expect expect, KeyBlockVisitor visit) const;
   Result<std::uint32_t> depth(BytesView key) const;
