@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/small_blocks.hpp"
+
 namespace deriva {
 
 struct Blob::Block {
@@ -75,15 +77,16 @@ void Blob::release() noexcept {
 Blob Blob::copy_of(BytesView bytes) {
   static constexpr Block::Operations trailing{
       [](Block* dead) noexcept {
+        const std::size_t held = sizeof(Block) + dead->trailing_bytes;
         dead->~Block();
-        ::operator delete(dead);
+        detail::SmallBlocks::free(dead, held);
       },
-      [](const Block* block) noexcept { return sizeof(Block) + block->trailing_bytes; }};
+      [](const Block* block) noexcept { return detail::SmallBlocks::size_of(sizeof(Block) + block->trailing_bytes); }};
   if (bytes.empty()) return {};
   if (bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
     return adopt(std::vector<std::byte>(bytes.begin(), bytes.end()));
   }
-  void* memory = ::operator new(sizeof(Block) + bytes.size());
+  void* memory = detail::SmallBlocks::allocate(sizeof(Block) + bytes.size());
   auto* block = new (memory) Block(trailing, static_cast<std::uint32_t>(bytes.size()));
   auto* data = static_cast<std::byte*>(memory) + sizeof(Block);
   std::memcpy(data, bytes.data(), bytes.size());

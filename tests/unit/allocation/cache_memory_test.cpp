@@ -1,44 +1,15 @@
-// The bytes that the cache says it has are those that were asked of the allocator: counted here, in a program of its
-// own.
-
-#include <atomic>
-#include <cstdlib>
-#include <memory>
-#include <new>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "allocation/counted_memory.hpp"
 #include "compute/result_cache.hpp"
+#include "core/small_blocks.hpp"
 #include "support/catch.hpp"
-
-namespace {
-
-std::atomic<std::size_t> allocated{0};
-constexpr std::size_t header = 64;  // Keeps the size, and the alignment of everything in use here.
-
-void* counted(std::size_t size) {
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(header, (size + 2 * header - 1) / header * header));
-  if (memory == nullptr) throw std::bad_alloc();
-  new (memory) std::size_t(size);
-  allocated += size;
-  return memory + header;
-}
-
-void uncounted(void* memory) noexcept {
-  if (memory == nullptr) return;
-  auto* const start = static_cast<std::byte*>(memory) - header;
-  allocated -= *std::launder(reinterpret_cast<std::size_t*>(start));
-  std::free(start);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t) { return counted(size); }
-void operator delete(void* memory) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::size_t) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { uncounted(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { uncounted(memory); }
 
 namespace deriva::test {
 namespace {
@@ -46,6 +17,9 @@ namespace {
 using detail::ResultCache;
 
 Address named(std::uint32_t number) { return Address::of_leaf(as_bytes(std::to_string(number))); }
+
+/// Without what is kept of small values that are gone.
+std::size_t bytes_in_use() { return allocated_bytes() - detail::SmallBlocks::kept_bytes(); }
 
 /// A blob of each kind there is.
 Blob make_blob(std::size_t size, std::uint32_t kind) {
@@ -61,7 +35,7 @@ Blob make_blob(std::size_t size, std::uint32_t kind) {
 TEST_CASE("result cache: its bytes are those of the allocator, to the byte, whatever is done to it") {
   const std::size_t capacity = GENERATE(std::size_t{20'000}, std::size_t{3} << 20U);
   std::mt19937 random(1);
-  const std::size_t before = allocated;
+  const std::size_t before = bytes_in_use();
   {
     ResultCache cache(capacity, 1, 4);
     std::size_t wrong = 0;
@@ -78,12 +52,12 @@ TEST_CASE("result cache: its bytes are those of the allocator, to the byte, what
           cache.put(address, make_blob(random() % 2'000, static_cast<std::uint32_t>(random() % 4)),
                     std::chrono::nanoseconds(random() % 100'000));
       }
-      if (allocated - before != cache.bytes()) ++wrong;
+      if (bytes_in_use() - before != cache.bytes()) ++wrong;
     }
     REQUIRE(wrong == 0);
     REQUIRE(cache.stats().evictions > 0);
   }
-  REQUIRE(allocated == before);
+  REQUIRE(bytes_in_use() == before);
 }
 
 }  // namespace
