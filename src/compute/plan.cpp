@@ -16,9 +16,8 @@ constexpr std::uint32_t ageing = 16;
 // --- Requests
 
 void Plan::add_request(const Wish& wish) {
-  const std::uint32_t slot = requests_.take();
+  const auto [slot, request] = requests_.take();
   request_slots_.emplace(wish.id, slot);
-  Request& request = requests_[slot];
   request = Request{};
   request.id = wish.id;
   request.priority = wish.priority;
@@ -178,7 +177,7 @@ void Plan::take_expansions(std::size_t most, std::vector<Expansion>& out) {
 void Plan::retry(NodeId node) {
   Node& n = nodes_[node];
   n.state = State::unexpanded;
-  to_be_expanded(node, n.owner, requests_[n.owner], true);
+  to_be_expanded(node, n, requests_[n.owner], true);
 }
 
 void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t bytes) {

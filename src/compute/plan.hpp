@@ -264,7 +264,7 @@ class Plan {
     Node& n;
   };
   Interned intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute);
-  void to_be_expanded(NodeId node, std::uint32_t slot, Request& request, bool first);
+  void to_be_expanded(NodeId node, Node& n, Request& request, bool first);
   void link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above);
 
   // plan.cpp: requests
@@ -294,16 +294,16 @@ class Plan {
   void offer_places(std::uint32_t function);
 
   // plan_run.cpp: from ready to available
-  void make_ready(NodeId node);
-  void push_ready(NodeId node);
+  void make_ready(NodeId node, Node& n);
+  void push_ready(NodeId node, Node& n);
   bool others_wait(NodeId node) const;
   bool several_wait() const;
-  bool discard_unwanted(NodeId node);
+  bool discard_unwanted(NodeId node, Node& n);
   void flush_fresh();
   struct Taking;
   bool may_admit(const Taking& taking) const noexcept;
   void admit_ready(Taking& taking);
-  void admit(NodeId node, Taking& taking);
+  void admit(NodeId node, Node& n, Taking& taking);
   bool may_go_along(const Node& node, float along) const;
   void take_along(Taking& taking);
   void add_job(NodeId node, Node& n, Batch& batch);

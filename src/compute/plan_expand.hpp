@@ -20,8 +20,7 @@ void Plan::expand(std::size_t most, Take&& take) {
     if (slot == none) return;
     Request& request = requests_[slot];  // Nobody takes the slot meanwhile, even if its last node goes.
     for (std::size_t i = 0; i < turn && goes_on && most > 0 && !request.unexpanded.empty(); ++i, --most) {
-      const NodeId node = request.unexpanded.pop(nodes_);
-      Node& n = nodes_[node];
+      const auto [node, n] = request.unexpanded.pop(nodes_);
       --expansions_;
       if (n.state == State::dropped || n.interest == 0) {
         end_exploring(n);
@@ -72,7 +71,7 @@ inline void Plan::set_recipe(NodeId node, const Found& found) {
   exploring_.end(request.period, kept_enough_);
   if (work.pending > 0) return;
   if (n.poisoned) begin_failing(node, poisoned_[node]);
-  if (n.state == State::waiting) make_ready(node);
+  if (n.state == State::waiting) make_ready(node, n);
 }
 
 /// The node of an id; if there is none, a new one, which the request `slot` brings in.
@@ -88,9 +87,8 @@ inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& requ
     }
     forget(known);
   }
-  const NodeId node = nodes_.take();
+  const auto [node, n] = nodes_.take();
   entry = node;
-  Node& n = nodes_[node];
   n.id = id;
   n.owner = slot;
   n.state = State::unexpanded;
@@ -100,16 +98,16 @@ inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& requ
   }
   ++request.members;
   exploring_.begin(request.period);
-  to_be_expanded(node, slot, request, memory_.is_limited());
+  to_be_expanded(node, n, request, memory_.is_limited());
   return {node, n};
 }
 
 /// First come, first served: what is wanted together is found, kept and run together, and lies together in memory
 /// (executor.empty.layered: a sixth faster than last come, first served). If memory is limited, what comes last goes
 /// first: it leads soonest to something that can run.
-inline void Plan::to_be_expanded(NodeId node, std::uint32_t slot, Request& request, bool first) {
-  if (!std::exchange(request.expands, true)) join_turn(to_expand, slot);
-  first ? request.unexpanded.push_front(nodes_, node) : request.unexpanded.push(nodes_, node);
+inline void Plan::to_be_expanded(NodeId node, Node& n, Request& request, bool first) {
+  if (!std::exchange(request.expands, true)) join_turn(to_expand, n.owner);
+  first ? request.unexpanded.push_front(node, n) : request.unexpanded.push(nodes_, node, n);
   ++expansions_;
 }
 

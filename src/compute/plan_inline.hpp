@@ -14,7 +14,8 @@ inline void Plan::end_exploring(const Node& n) { exploring_.end(requests_[n.owne
 
 /// One node less, or no longer open.
 inline void Plan::leave(std::uint32_t request) {
-  if (--requests_[request].members == 0) requests_.give_back(request);
+  Request& left = requests_[request];
+  if (--left.members == 0) requests_.give_back(request, left);
 }
 
 inline void Plan::set_value(Node& n, Blob&& value) {
@@ -47,7 +48,7 @@ inline void Plan::forget(Node& n) {
   leave(n.owner);
   if (n.state == State::dropped) --dropped_;
   n.reset();
-  nodes_.give_back(node);
+  nodes_.give_back(node, n);
 }
 
 /// Requires: it is done, and nobody is interested.
@@ -91,6 +92,7 @@ inline void Plan::forget(Node& n) {
   n.state = State::available;
   ++n.interest;  // Ours, until everybody is told.
   NodeId best = none;
+  Node* of_best = nullptr;
   for (std::uint32_t edge = std::exchange(n.first_dependent, none); edge != none;) {
     const Edge told = edges_[edge];
     edge = told.next;
@@ -102,13 +104,13 @@ inline void Plan::forget(Node& n) {
       continue;
     }
     dependent.state = State::ready;
-    if (best == none) {
-      best = told.dependent;
-    } else if (nodes_[best].work.path < dependent.work.path) {
-      push_ready(std::exchange(best, told.dependent));
-    } else {
-      push_ready(told.dependent);
+    if (of_best != nullptr && of_best->work.path >= dependent.work.path) {
+      push_ready(told.dependent, dependent);
+      continue;
     }
+    if (of_best != nullptr) push_ready(best, *of_best);
+    best = told.dependent;
+    of_best = &dependent;
   }
   if (best != none) fresh_.push_back(best);
   if (n.first_request != none) finish_requests(node, nullptr);

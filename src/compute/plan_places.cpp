@@ -33,9 +33,9 @@ bool Plan::take_places(NodeId node) {
   for (const std::uint32_t limit : limits) {
     if (limit == unlimited || limits_[limit].taken < limits_[limit].places) continue;
     if (n.state == State::running) {  // What has begun comes first.
-      limits_[limit].waiting.push_front(nodes_, node);
+      limits_[limit].waiting.push_front(node, n);
     } else {
-      limits_[limit].waiting.push(nodes_, node);
+      limits_[limit].waiting.push(nodes_, node, n);
     }
     return false;
   }
@@ -62,11 +62,11 @@ void Plan::give_places_back(NodeId node) {
 void Plan::offer_place(std::uint32_t number) {
   Limit& limit = limits_[number];
   while (limit.taken < limit.places && !limit.waiting.empty()) {
-    const NodeId next = limit.waiting.pop(nodes_);
-    if (nodes_[next].state == State::running) {
+    const auto [next, n] = limit.waiting.pop(nodes_);
+    if (n.state == State::running) {
       if (go_on(next)) return;
-    } else if (!discard_unwanted(next)) {
-      return push_ready(next);
+    } else if (!discard_unwanted(next, n)) {
+      return push_ready(next, n);
     }
   }
 }

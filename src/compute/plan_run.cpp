@@ -7,25 +7,23 @@ namespace deriva::detail {
 
 // --- The queues
 
-void Plan::make_ready(NodeId node) {
-  nodes_[node].state = State::ready;
-  push_ready(node);
+void Plan::make_ready(NodeId node, Node& n) {
+  n.state = State::ready;
+  push_ready(node, n);
 }
 
-void Plan::push_ready(NodeId node) {
-  const std::uint32_t slot = nodes_[node].owner;
-  Request& request = requests_[slot];
+void Plan::push_ready(NodeId node, Node& n) {
+  Request& request = requests_[n.owner];
   if (request.ready == none) {
-    request.ready = queues_.take();
-    join_turn(to_run, slot);
+    request.ready = queues_.take().slot;
+    join_turn(to_run, n.owner);
   }
-  queues_[request.ready].push(nodes_, node, memory_.is_limited());
+  queues_[request.ready].push(nodes_, node, n, memory_.is_limited());
   ++ready_;
 }
 
 /// Frees a node that came out of a queue if nobody wants it any more.
-bool Plan::discard_unwanted(NodeId node) {
-  Node& n = nodes_[node];
+bool Plan::discard_unwanted(NodeId node, Node& n) {
   if (n.state != State::dropped && n.interest > 0) return false;
   release_inputs(n);
   free(node, n);
@@ -54,7 +52,7 @@ bool Plan::several_wait() const {
 }
 
 void Plan::flush_fresh() {
-  for (const NodeId node : fresh_) push_ready(node);
+  for (const NodeId node : fresh_) push_ready(node, nodes_[node]);
   fresh_.clear();
 }
 
@@ -83,9 +81,9 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float 
   Taking taking{batch, most, nanoseconds, along, batch.jobs.size(), in_turn};
   for (const NodeId node : fresh_) {
     if (may_admit(taking) && (ready_ == 0 || !others_wait(node))) {
-      admit(node, taking);
+      admit(node, nodes_[node], taking);
     } else {
-      push_ready(node);
+      push_ready(node, nodes_[node]);
     }
   }
   fresh_.clear();
@@ -111,21 +109,21 @@ void Plan::admit_ready(Taking& taking) {
     do {
       --ready_;
       --left;
-      admit(queue.pop(nodes_), taking);
+      const auto [node, n] = queue.pop(nodes_);
+      admit(node, n, taking);
     } while (!taking.in_turn && left > 0 && !queue.empty() && may_admit(taking));
     const bool has_more = !queue.empty();
     next_turn(to_run, slot, has_more);
-    if (!has_more) queues_.give_back(std::exchange(request.ready, none));
+    if (!has_more) queues_.give_back(std::exchange(request.ready, none), queue);
   }
 }
 
-void Plan::admit(NodeId node, Taking& taking) {
-  Node& n = nodes_[node];
+void Plan::admit(NodeId node, Node& n, Taking& taking) {
   const std::uint32_t function = n.work.function;
-  if (discard_unwanted(node)) return offer_places(function);
+  if (discard_unwanted(node, n)) return offer_places(function);
   if (memory_.is_limited()) {
     const Admission admission = admit_memory(node);
-    if (admission == Admission::deferred) push_ready(node);
+    if (admission == Admission::deferred) push_ready(node, n);
     if (admission == Admission::refused) taking.batch.refused.push_back(node);
     if (admission == Admission::refused) offer_places(function);
     if (admission != Admission::admitted) return;

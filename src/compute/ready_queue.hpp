@@ -12,28 +12,33 @@
 
 namespace deriva::detail {
 
+struct NumberedNode {
+  std::uint32_t node;
+  PlanNode& n;
+};
+
 /// Nodes, first come, first served; linked by their `next`.
 struct NodeQueue {
   std::uint32_t first = none;
   std::uint32_t last = none;
 
   [[nodiscard]] bool empty() const noexcept { return first == none; }
-  void push(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
-    nodes[node].next = none;
+  void push(Slab<PlanNode>& nodes, std::uint32_t node, PlanNode& n) noexcept {
+    n.next = none;
     (first == none ? first : nodes[last].next) = node;
     last = node;
   }
-  void push_front(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
-    nodes[node].next = first;
+  void push_front(std::uint32_t node, PlanNode& n) noexcept {
+    n.next = first;
     if (first == none) last = node;
     first = node;
   }
   /// Requires: not empty.
-  std::uint32_t pop(Slab<PlanNode>& nodes) noexcept {
-    const std::uint32_t node = first;
-    first = nodes[node].next;
+  NumberedNode pop(Slab<PlanNode>& nodes) noexcept {
+    const NumberedNode popped{first, nodes[first]};
+    first = popped.n.next;
     if (first != none) __builtin_prefetch(&nodes[first]);  // executor.empty.chain: 4 % faster.
-    return node;
+    return popped;
   }
   /// If it is there. Complexity: linear.
   void remove(Slab<PlanNode>& nodes, std::uint32_t node) noexcept {
@@ -64,24 +69,24 @@ class ReadyQueue {
 
   [[nodiscard]] bool empty() const noexcept { return (used_[0] | used_[1] | used_[2] | used_[3]) == 0; }
   /// `turned`: the shortest way first, and of equal ones what came last, if all are pushed like that.
-  void push(Slab<PlanNode>& nodes, std::uint32_t node, bool turned = false) noexcept {
-    const std::uint32_t longest = level_of(nodes[node].work.path);
+  void push(Slab<PlanNode>& nodes, std::uint32_t node, PlanNode& n, bool turned = false) noexcept {
+    const std::uint32_t longest = level_of(n.work.path);
     const std::uint32_t level = turned ? levels - 1 - longest : longest;
     std::uint64_t& word = used_[level / 64];
     const std::uint64_t bit = std::uint64_t{1} << (level % 64);
     if ((word & bit) == 0) queues_[level] = {};
     word |= bit;
-    turned ? queues_[level].push_front(nodes, node) : queues_[level].push(nodes, node);
+    turned ? queues_[level].push_front(node, n) : queues_[level].push(nodes, node, n);
   }
   /// Requires: not empty.
-  std::uint32_t pop(Slab<PlanNode>& nodes) noexcept {
+  NumberedNode pop(Slab<PlanNode>& nodes) noexcept {
     std::size_t word = used_.size() - 1;
     while (used_[word] == 0) --word;
     const auto bit = static_cast<std::size_t>(63 - std::countl_zero(used_[word]));
     NodeQueue& queue = queues_[word * 64 + bit];
-    const std::uint32_t node = queue.pop(nodes);
+    const NumberedNode popped = queue.pop(nodes);
     if (queue.empty()) used_[word] &= ~(std::uint64_t{1} << bit);
-    return node;
+    return popped;
   }
 
  private:

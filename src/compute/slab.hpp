@@ -33,19 +33,25 @@ class Slab {
     return *(reinterpret_cast<const T*>(pages_[slot / page].get()) + slot % page);
   }
 
-  std::uint32_t take() {
+  struct Taken {
+    std::uint32_t slot;
+    T& element;
+  };
+  Taken take() {
     if (unused_ != none) {
       const std::uint32_t slot = unused_;
-      unused_ = std::exchange((*this)[slot].next, none);
+      T& element = (*this)[slot];
+      unused_ = std::exchange(element.next, none);
       --unused_count_;
-      return slot;
+      return {slot, element};
     }
     if (end_ % page == 0) pages_.push_back(std::make_unique_for_overwrite<Place[]>(page));
-    new (pages_.back().get() + end_ % page) T();
-    return end_++;
+    T* const element = new (pages_.back().get() + end_ % page) T();
+    return {end_++, *element};
   }
-  void give_back(std::uint32_t slot) noexcept {
-    (*this)[slot].next = std::exchange(unused_, slot);
+  /// `element`: that of the number.
+  void give_back(std::uint32_t slot, T& element) noexcept {
+    element.next = std::exchange(unused_, slot);
     ++unused_count_;
   }
 
