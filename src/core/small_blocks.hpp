@@ -8,11 +8,11 @@
 
 // The address sanitizer looks for the use of what was freed: it is to see all of it.
 #if defined(__SANITIZE_ADDRESS__)
-#define DERIVA_KEEPS_SMALL_BLOCKS false
+#define DERIVA_ADDRESS_SANITIZER
 #elif defined(__has_feature)
-#define DERIVA_KEEPS_SMALL_BLOCKS !__has_feature(address_sanitizer)
-#else
-#define DERIVA_KEEPS_SMALL_BLOCKS true
+#if __has_feature(address_sanitizer)
+#define DERIVA_ADDRESS_SANITIZER
+#endif
 #endif
 
 namespace deriva::detail {
@@ -22,7 +22,11 @@ namespace deriva::detail {
 /// Thread safety: all members, from any thread; what one allocated another may free.
 class SmallBlocks {
  public:
-  static constexpr bool keeps_any = DERIVA_KEEPS_SMALL_BLOCKS;
+#ifdef DERIVA_ADDRESS_SANITIZER
+  static constexpr bool keeps_any = false;
+#else
+  static constexpr bool keeps_any = true;
+#endif
   static constexpr std::size_t largest = 72;     ///< Bytes; what is larger is not kept.
   static constexpr std::size_t most_kept = 512;  ///< Of each size.
 
