@@ -259,13 +259,9 @@ class Plan {
   };
 
   // plan_expand.hpp
-  struct Interned {
-    NodeId node;
-    Node& n;
-  };
-  Interned intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute);
+  NumberedNode intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute);
   void to_be_expanded(NodeId node, Node& n, Request& request, bool first);
-  void link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent, Node& above);
+  void link(std::uint32_t number, Edge& edge, const NumberedNode& input, NodeId dependent, Node& above);
 
   // plan.cpp: requests
   void meet(NodeId node, std::uint32_t request);

@@ -64,7 +64,7 @@ inline void Plan::set_recipe(NodeId node, const Found& found) {
     const std::uint32_t owner = n.owner;
     const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Interned input = intern(found.inputs[i], owner, request, below);
+      const NumberedNode input = intern(found.inputs[i], owner, request, below);
       link(work.first_edge + i, run[i], input, node, n);
     }
   }
@@ -75,7 +75,7 @@ inline void Plan::set_recipe(NodeId node, const Found& found) {
 }
 
 /// The node of an id; if there is none, a new one, which the request `slot` brings in.
-inline Plan::Interned Plan::intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute) {
+inline NumberedNode Plan::intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
   if (entry != none) {
     // What is done is computed again if that was asked for, but once; whoever has the value keeps it.
@@ -111,8 +111,8 @@ inline void Plan::to_be_expanded(NodeId node, Node& n, Request& request, bool fi
   ++expansions_;
 }
 
-[[gnu::always_inline]] inline void Plan::link(std::uint32_t number, Edge& edge, const Interned& input, NodeId dependent,
-                                              Node& above) {
+[[gnu::always_inline]] inline void Plan::link(std::uint32_t number, Edge& edge, const NumberedNode& input,
+                                              NodeId dependent, Node& above) {
   Node& below = input.n;
   if (below.state == State::failed) {
     edge = {none, dependent, none, none};

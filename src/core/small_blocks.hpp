@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -32,7 +31,7 @@ class SmallBlocks {
 
   /// What `allocate` asks the allocator for, in bytes.
   [[nodiscard]] static constexpr std::size_t size_of(std::size_t bytes) noexcept {
-    return is_small(bytes) ? smallest + step * kind_of(bytes) : bytes;
+    return is_small(bytes) ? bytes_of(kind_of(bytes)) : bytes;
   }
   /// Aligned as by `operator new`. Throws `std::bad_alloc`.
   [[nodiscard]] static void* allocate(std::size_t bytes) {
@@ -53,7 +52,7 @@ class SmallBlocks {
   /// Bytes that this thread keeps, as asked of the allocator.
   [[nodiscard]] static std::size_t kept_bytes() noexcept {
     std::size_t bytes = 0;
-    for (std::size_t kind = 0; kind < kinds; ++kind) bytes += lists_[kind].count * (smallest + step * kind);
+    for (std::size_t kind = 0; kind < kinds; ++kind) bytes += lists_[kind].count * bytes_of(kind);
     return bytes;
   }
 
@@ -88,6 +87,7 @@ class SmallBlocks {
   static constexpr std::size_t kind_of(std::size_t bytes) noexcept {
     return bytes <= smallest ? 0 : (bytes - smallest + step - 1) / step;
   }
+  static constexpr std::size_t bytes_of(std::size_t kind) noexcept { return smallest + step * kind; }
   /// Not once the thread ends.
   static bool is_open() noexcept {
     thread_local const Keeper keeper;
