@@ -7,9 +7,11 @@
 
 #include "dag/compaction.hpp"
 #include "dag/graph_state.hpp"
+#include "dag/journaled_nodes.hpp"
 #include "dag/session_pool.hpp"
 #include "dag/writer.hpp"
 #include "storage/environment_impl.hpp"
+#include "storage/journal_turn.hpp"
 
 namespace deriva::detail {
 
@@ -56,8 +58,17 @@ class Operation {
 
 class Engine final : public GraphEngine {
  public:
-  Engine(const Environment& environment, const GraphTables& tables, graph::Id tail_nodes)
-      : GraphEngine(environment), tables_(tables), writer_(tables_, tail_nodes) {}
+  Engine(const Environment& environment, const GraphTables& tables, const Options& options)
+      : GraphEngine(environment), tables_(tables), writer_(tables_, options.tail_nodes, options.journal_after) {}
+
+  // A graph that is closed leaves no journal behind. One that could not be folded is read with the tables.
+  ~Engine() override {
+    if (!writer_.journals()) return;
+    try {
+      (void)environment().write([&](WriteTransaction& transaction) { return fold(transaction); });
+    } catch (...) {
+    }
+  }
 
   Result<void> read(const ReadTransaction& transaction, FunctionRef<void(GraphSnapshot&)> operation) override {
     return guarded<void>([&]() -> Result<void> {
@@ -66,8 +77,13 @@ class Engine final : public GraphEngine {
         return {};
       }
       graph::SessionPool::Lease session(sessions_);
-      const graph::SnapshotName name{transaction.id(), environment().impl().map_version()};
-      GraphView view(transaction.native(), name, tables_, *session);
+      const JournalContents* const journal = graph::journal_of(transaction, tables_);
+      graph::SnapshotName name{transaction.id(), environment().impl().map_version()};
+      if (journal != nullptr) {
+        name.journal = journal->epoch();
+        name.journaled = journal->size();
+      }
+      GraphView view(transaction.native(), name, tables_, journal, *session);
       GraphSnapshot snapshot(view);
       operation(snapshot);
       return {};
@@ -75,7 +91,16 @@ class Engine final : public GraphEngine {
   }
 
   Result<std::uint64_t> changes(const ReadTransaction& transaction) override {
-    return guarded<std::uint64_t>([&] { return graph::read_state(transaction.native(), tables_).state.changes; });
+    return guarded<std::uint64_t>([&] {
+      if (const JournalContents* const journal = graph::journal_of(transaction, tables_)) {
+        return graph::JournaledNodes(journal->last().value()).state().changes;
+      }
+      return graph::read_state(transaction.native(), tables_).state.changes;
+    });
+  }
+
+  Result<void> append(FunctionRef<Result<void>(WriteTransaction&)> operation) override {
+    return environment().impl().write(operation, Environment::Impl::Journaling::appends);
   }
 
   Result<void> change(WriteTransaction& transaction, FunctionRef<Result<void>(Writer&)> change) override {
@@ -130,6 +155,7 @@ class Engine final : public GraphEngine {
   }
 
   Result<void> rebuild_indexes(WriteTransaction& transaction) override {
+    if (auto folded = fold(transaction); !folded) return folded;
     return guarded<void>([&]() -> Result<void> {
       writer_.forget();
       GraphState state = graph::read_state(transaction.native(), tables_).state;
@@ -141,6 +167,7 @@ class Engine final : public GraphEngine {
   }
 
   Result<std::uint64_t> restored(WriteTransaction& transaction) override {
+    if (auto folded = fold(transaction); !folded) return folded.error();
     return guarded<std::uint64_t>([&]() -> std::uint64_t {
       GraphState state = graph::read_state(transaction.native(), tables_).state;
       if (state.restoring != 0) return state.restored;
@@ -175,8 +202,21 @@ class Engine final : public GraphEngine {
     operation(snapshot);
   }
 
+  Result<void> fold(WriteTransaction& transaction) {
+    if (graph::journal_of(transaction, tables_) == nullptr) {
+      transaction.journal_turn().end(transaction, tables_.state);
+      return {};
+    }
+    auto note = [](Writer& writer) -> Result<void> {
+      writer.note_change();
+      return {};
+    };
+    return change(transaction, note);
+  }
+
   template <class Out, class Change>
   Result<Out> replace(WriteTransaction& transaction, Change&& change) {
+    if (auto folded = fold(transaction); !folded) return folded.error();
     return guarded<Out>([&] {
       GraphState state;
       Out out;
@@ -199,7 +239,9 @@ class Engine final : public GraphEngine {
 
 // Makes the state of an empty graph unless there is one; checks that it is of these keys.
 Result<void> prepare(Environment& environment, const GraphTables& tables, std::uint32_t key_size) {
+  bool journaled = false;
   const auto check = [&](const ReadTransaction& transaction) {
+    journaled = transaction.journal() != nullptr && transaction.journal()->epoch() != 0;
     return guarded<bool>([&] {
       if (!graph::has_state(transaction.native(), tables)) return false;
       const GraphState state = graph::read_state(transaction.native(), tables).state;
@@ -212,7 +254,7 @@ Result<void> prepare(Environment& environment, const GraphTables& tables, std::u
   };
   const Result<bool> exists = environment.read(check);
   if (!exists) return exists.error();
-  if (*exists) return {};
+  if (*exists) return journaled ? environment.impl().recover_journal() : Result<void>();
   return environment.write([&](WriteTransaction& transaction) -> Result<void> {
     const Result<bool> made = check(transaction);  // by another process meanwhile
     if (!made) return made.error();
@@ -232,11 +274,16 @@ Result<void> prepare(Environment& environment, const GraphTables& tables, std::u
 
 }  // namespace
 
+bool GraphEngine::is_stored(const ReadTransaction& transaction) noexcept {
+  return transaction.journal() == nullptr || transaction.journal()->size() == 0;
+}
+
 Result<std::shared_ptr<GraphEngine>> GraphEngine::open(Environment& environment, const Options& options) {
   const Result<GraphTables> tables = graph::open_tables(environment, options.prefix);
   if (!tables) return tables.error();
+  environment.impl().follow_journal(tables->unnamed);
   if (auto prepared = prepare(environment, *tables, options.key_size); !prepared) return prepared.error();
-  return std::shared_ptr<GraphEngine>(std::make_shared<Engine>(environment, *tables, options.tail_nodes));
+  return std::shared_ptr<GraphEngine>(std::make_shared<Engine>(environment, *tables, options));
 }
 
 }  // namespace deriva::detail

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/checksum.hpp"
 #include "storage/environment_impl.hpp"
 #include "storage/posix.hpp"
 
@@ -71,24 +72,27 @@ Result<GraphTables> open_tables(Environment& environment, const std::string& pre
   });
 }
 
-StoredState read_state(MDB_txn* transaction, const GraphTables& tables) {
-  const std::optional<BytesView> bytes = get(transaction, tables.unnamed, tables.state);
-  if (!bytes || bytes->size() < 16) throw_corrupted("its state is missing");
-  StoredState stored{{}, bytes->data()};
-  std::memcpy(static_cast<void*>(&stored.state), bytes->data(), std::min(bytes->size(), sizeof(GraphState)));
-  if (stored.state.magic != GraphState::expected_magic) throw_corrupted("its state is not one");
-  if (stored.state.format != GraphState::current_format || bytes->size() != sizeof(GraphState)) {
-    throw Failure{Error(Errc::format_mismatch, "the graph has format " + std::to_string(stored.state.format) +
+GraphState check_state(BytesView bytes) {
+  GraphState state;
+  if (bytes.size() < 16) throw_corrupted("its state is missing");
+  std::memcpy(static_cast<void*>(&state), bytes.data(), std::min(bytes.size(), sizeof(GraphState)));
+  if (state.magic != GraphState::expected_magic) throw_corrupted("its state is not one");
+  if (state.format != GraphState::current_format || bytes.size() != sizeof(GraphState)) {
+    throw Failure{Error(Errc::format_mismatch, "the graph has format " + std::to_string(state.format) +
                                                    "; this version reads format " +
                                                    std::to_string(GraphState::current_format))};
   }
-  const GraphState& state = stored.state;
   if (state.checksum != checksum_of(state)) throw_corrupted("its state is not what was stored");
   if (state.key_size < 8 || state.key_size > 64) throw_corrupted("its key size is not from 8 to 64");
   if (state.next > max_nodes || state.merged > state.next || state.merged % state.shape().nodes() != 0) {
     throw_corrupted("its counts do not agree");
   }
-  return stored;
+  return state;
+}
+
+StoredState read_state(MDB_txn* transaction, const GraphTables& tables) {
+  const BytesView bytes = get(transaction, tables.unnamed, tables.state).value_or(BytesView());
+  return {check_state(bytes), bytes.data()};
 }
 
 bool has_state(MDB_txn* transaction, const GraphTables& tables) {
@@ -100,10 +104,15 @@ bool has_state(MDB_txn* transaction, const GraphTables& tables) {
   return false;
 }
 
-void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state) {
+GraphState finished(GraphState state) noexcept {
   ++state.changes;
   state.checksum = checksum_of(state);
-  put(transaction, tables.unnamed, tables.state, std::as_bytes(std::span(&state, 1)));
+  return state;
+}
+
+void write_state(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state) {
+  const GraphState stored = finished(state);
+  put(transaction, tables.unnamed, tables.state, std::as_bytes(std::span(&stored, 1)));
 }
 
 void write_full_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,

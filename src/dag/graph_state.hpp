@@ -97,8 +97,11 @@ struct StoredState {
 StoredState read_state(MDB_txn* transaction, const GraphTables& tables);
 /// Errors: `corrupted` when there is none, but a graph.
 bool has_state(MDB_txn* transaction, const GraphTables& tables);
-/// Counts the change.
-void write_state(WriteTransaction& transaction, const GraphTables& tables, GraphState state);
+/// The state that these bytes are. `Failure`: as `read_state`.
+GraphState check_state(BytesView bytes);
+/// As it is to be stored: the change is counted, and the checksum is right.
+GraphState finished(GraphState state) noexcept;
+void write_state(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state);
 
 /// A block that is full, the last one of the log. `keys`: of all its nodes.
 void write_full_block(WriteTransaction& transaction, const GraphTables& tables, const GraphState& state, BytesView keys,

@@ -1,15 +1,24 @@
 #include "dag/graph_view.hpp"
 
+#include "dag/journaled_nodes.hpp"
+
 namespace deriva::detail::graph {
 
-GraphView::GraphView(MDB_txn* transaction, const SnapshotName& snapshot, const GraphTables& tables, Session& session)
+const JournalContents* journal_of(const ReadTransaction& transaction, const GraphTables& tables) noexcept {
+  const JournalContents* const journal = transaction.journal();
+  return journal != nullptr && journal->size() > 0 && journal->owner() == tables.state ? journal : nullptr;
+}
+
+GraphView::GraphView(MDB_txn* transaction, const SnapshotName& snapshot, const GraphTables& tables,
+                     const JournalContents* journal, Session& session)
     : transaction_(transaction), tables_(tables), session_(session), shape_(8), hash_({}) {
   const bool seen = session.snapshot == snapshot;
-  const bool unchanged = seen || refresh();
+  const bool refreshed = !seen && refresh();
   shape_ = state().shape();
   hash_ = KeyHash(state().seed);
-  clean_blocks_ = state().next / shape_.nodes();
-  if (!unchanged) catch_up();
+  clean_blocks_ = session.base.next / shape_.nodes();
+  if (!seen) catch_up(journal, refreshed);
+  if (session.journaled.epoch != 0) end_ = &session.journaled.end;
   session.snapshot = snapshot;
 }
 
@@ -19,6 +28,7 @@ GraphView::GraphView(MDB_txn* transaction, const GraphTables& tables, Session& s
       tables_(tables),
       session_(session),
       staging_(&staging),
+      end_(&staging),
       clean_blocks_(clean_blocks),
       shape_(session.state.shape()),
       hash_(session.state.seed) {
@@ -34,30 +44,63 @@ void GraphView::close_readers() noexcept {
   session_.records = RecordReader();
 }
 
-// Returns whether the graph and the map are what they were.
+// Returns whether tables or map are not what they were.
 bool GraphView::refresh() {
   session_.snapshot = {};
   const StoredState stored = read_state(transaction_, tables_);
-  if (stored.state.stamp == session_.state.stamp && stored.at == session_.state_at) return true;
-  if (stored.state.table_set != session_.state.table_set) close_readers();
+  if (stored.state.stamp == session_.base.stamp && stored.at == session_.state_at) return false;
+  if (stored.state.table_set != session_.base.table_set) close_readers();
   for (PackedSet::Reader& reader : session_.sets) reader.forget();
   session_.blocks.clear();
   session_.near_blocks.clear();
   session_.payloads.clear();
   session_.sound.clear();
   session_.open_addresses = nullptr;
-  session_.state = stored.state;
+  session_.journaled = {};
+  session_.state = session_.base = stored.state;
   session_.state_at = stored.at;
-  return false;
+  return true;
 }
 
-void GraphView::catch_up() {
+void GraphView::catch_up(const JournalContents* journal, bool refreshed) {
   try {
-    check_addresses();
+    if (refreshed) check_addresses();
+    read_journal(journal);
   } catch (...) {
     session_.state_at = nullptr;  // what is remembered is of two states
     throw;
   }
+}
+
+// Another thread may have left the session in a later state.
+void GraphView::read_journal(const JournalContents* journal) {
+  Journaled& known = session_.journaled;
+  if (known.epoch != 0 && (journal == nullptr || known.epoch != journal->epoch() || known.position > journal->size())) {
+    known = {};
+    session_.state = session_.base;
+  }
+  if (journal == nullptr) return;
+  if (known.epoch == 0) begin_end(journal->epoch());
+  while (const std::optional<BytesView> payload = journal->next(known.position)) {
+    const JournaledNodes change(*payload);
+    change.check_follows(state());
+    change.for_each([&](Id id, BytesView key, bool has_entry, std::span<const Id> inputs) {
+      known.end.append(shape_, id, key, has_entry, inputs);
+    });
+    session_.state = change.state();
+  }
+}
+
+// The block that is not full in the tables goes on in memory.
+void GraphView::begin_end(std::uint64_t epoch) {
+  Journaled& known = session_.journaled;
+  known.end.first_key = shape_.first_of(clean_blocks_);
+  if (const std::uint32_t nodes = state().next - known.end.first_key; nodes > 0) {
+    const std::byte* const keys = load_addresses(clean_blocks_);
+    known.end.keys.assign(keys, keys + std::size_t{nodes} * shape_.key_size());
+    known.end.blocks.emplace(clean_blocks_, Block(shape_, stored_block(clean_blocks_)));
+  }
+  known.epoch = epoch;
 }
 
 // The first use of a table in a transaction costs LMDB a search for its root: only those that are asked are bound.
@@ -108,7 +151,7 @@ void GraphView::update_tail() {
                        tail.first() == state().merged && tail.end() <= state().next;
   if (!extends) {
     // Not as long a tail as a damaged state may say.
-    if (table_size(transaction_, tables().nodes).entries != 2 * std::uint64_t{state().next / shape_.nodes()}) {
+    if (table_size(transaction_, tables().nodes).entries != 2 * std::uint64_t{clean_blocks_}) {
       throw_corrupted("the log is not as long as its state says");
     }
     tail.reset(state().merged);
@@ -207,9 +250,7 @@ bool GraphView::is_live(Id id, BytesView key) {
 
 const std::byte* GraphView::key_at(Id id) {
   const std::size_t key_size = shape_.key_size();
-  if (staging_ != nullptr && id >= staging_->first_key) {
-    return staging_->keys.data() + (id - staging_->first_key) * key_size;
-  }
+  if (end_ != nullptr && id >= end_->first_key) return end_->key_at(shape_, id);
   const std::uint32_t number = shape_.block_of(id);
   const std::size_t offset = (id - shape_.first_of(number)) * key_size;
   if (number < clean_blocks_) {
@@ -254,19 +295,17 @@ BytesView GraphView::check_inputs(std::uint32_t number, BytesView stored) {
 }
 
 BlockView GraphView::block(std::uint32_t number) {
-  if (staging_ != nullptr) {
-    const Block* staged = staged_block(number);
-    return staged ? staged->view() : BlockView(shape_, stored_block(number));
-  }
+  if (const Block* staged = staged_block(number)) return staged->view();
+  if (staging_ != nullptr) return BlockView(shape_, stored_block(number));
   BytesView& remembered = session_.blocks[number];
   if (remembered.empty()) remembered = stored_block(number);
   return BlockView(shape_, remembered);
 }
 
 const Block* GraphView::staged_block(std::uint32_t number) const {
-  if (staging_ == nullptr) return nullptr;
-  const auto staged = staging_->blocks.find(number);
-  return staged == staging_->blocks.end() ? nullptr : &staged->second;
+  if (end_ == nullptr) return nullptr;
+  const auto staged = end_->blocks.find(number);
+  return staged == end_->blocks.end() ? nullptr : &staged->second;
 }
 
 BytesView GraphView::stored_block(std::uint32_t number) {
@@ -346,8 +385,8 @@ bool GraphView::is_near(Id input, Id dependent) {
 }
 
 std::vector<Id> GraphView::long_list(Id id, std::uint32_t count) {
-  if (staging_ != nullptr) {
-    if (const auto staged = staging_->lists.find(id); staged != staging_->lists.end()) return staged->second;
+  if (end_ != nullptr) {
+    if (const auto staged = end_->lists.find(id); staged != end_->lists.end()) return staged->second;
   }
   const std::optional<BytesView> stored = get(transaction_, tables().lists, id);
   if (!stored) throw_corrupted("a long list is missing");

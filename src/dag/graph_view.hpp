@@ -14,21 +14,19 @@
 #include "dag/block_cache.hpp"
 #include "dag/graph_state.hpp"
 #include "dag/key_hash.hpp"
+#include "dag/log_end.hpp"
 #include "dag/packed_set.hpp"
 #include "dag/payload_block.hpp"
 #include "dag/record_reader.hpp"
 #include "dag/tail.hpp"
+#include "storage/journal_contents.hpp"
 
 namespace deriva::detail::graph {
 
 class BlockScan;
 
-/// What a write operation has changed and not yet stored.
-struct Staging {
-  Id first_key = 0;                                    ///< the first id of a block
-  std::vector<std::byte> keys;                         ///< of the ids from `first_key` on
-  std::map<std::uint32_t, Block> blocks;               ///< changed ones, and the one that is not full
-  std::map<Id, std::vector<Id>> lists;                 ///< new long lists
+/// What a write operation has changed and not yet stored, and what only the journal has.
+struct Staging : LogEnd {
   EdgeMap late_edges;                                  ///< whose dependents are merged already
   std::map<std::uint32_t, PayloadBlock> payloads;      ///< as `blocks`, as far as there are any
   std::map<Id, std::vector<std::byte>> long_payloads;  ///< new ones
@@ -38,14 +36,25 @@ struct Staging {
 struct SnapshotName {
   std::uint64_t transaction = 0;  ///< its id; never 0
   std::uint64_t map_version = 0;  ///< `Environment::Impl::map_version`
+  std::uint64_t journal = 0;      ///< its epoch
+  std::uint64_t journaled = 0;    ///< bytes of it
   bool operator==(const SnapshotName&) const = default;
+};
+
+/// What the journal adds to the log: valid for the stamp of the tables.
+struct Journaled {
+  std::uint64_t epoch = 0;   ///< of the journal; 0: none
+  std::size_t position = 0;  ///< so much of it was read
+  LogEnd end;                ///< from the block on that is not full in the tables
 };
 
 /// What is remembered from one transaction to the next; each part says when it may be used.
 struct Session {
   SnapshotName snapshot;           ///< the last one that was seen: in it everything else is as it was
-  GraphState state;                ///< of the transaction that `state_at` was read in
-  const void* state_at = nullptr;  ///< the record, in the map: same stamp and same place, then same graph, same map
+  GraphState state;                ///< of the graph: of the tables, or where the journal leads to
+  GraphState base;                 ///< of the tables, when `state_at` was read
+  const void* state_at = nullptr;  ///< the record, in the map: same stamp and same place, then same tables, same map
+  Journaled journaled;
   BlockCache<const std::byte*> addresses;  ///< of full blocks: valid for a generation in a map, see `addresses_witness`
   const std::byte* addresses_witness = nullptr;  ///< the first of them; null: there is none
   std::uint32_t witness_block = 0;               ///< of which block
@@ -63,14 +72,18 @@ struct Session {
   RecordReader records;                   ///< the same
 };
 
+/// The journal as the transaction sees it, if it is of this graph and not empty; else null.
+const JournalContents* journal_of(const ReadTransaction& transaction, const GraphTables& tables) noexcept;
+
 /// The sets of a graph that have readers.
 enum class IndexedSet : std::uint8_t { index, index_recent, reverse, reverse_recent };
 
 /// The graph as one transaction sees it: all questions that concern one node. Functions throw `Failure`.
 class GraphView {
  public:
-  /// Brings the session up to date with the transaction.
-  GraphView(MDB_txn* transaction, const SnapshotName& snapshot, const GraphTables& tables, Session& session);
+  /// Brings the session up to date with the transaction. `journal`: of this graph; null: none.
+  GraphView(MDB_txn* transaction, const SnapshotName& snapshot, const GraphTables& tables,
+            const JournalContents* journal, Session& session);
   /// Inside a write operation: the session's state and tail are the writer's own, `staging` lies over the tables, and
   /// nothing of blocks at or above `clean_blocks` is remembered.
   GraphView(MDB_txn* transaction, const GraphTables& tables, Session& session, const Staging& staging,
@@ -179,7 +192,9 @@ class GraphView {
  private:
   friend class BlockScan;
   bool refresh();
-  void catch_up();
+  void catch_up(const JournalContents* journal, bool refreshed);
+  void read_journal(const JournalContents* journal);
+  void begin_end(std::uint64_t epoch);
   PackedSet::Reader& reader(IndexedSet which);
   void close_readers() noexcept;
   void check_addresses();
@@ -210,6 +225,7 @@ class GraphView {
   const GraphTables& tables_;
   Session& session_;
   const Staging* staging_ = nullptr;
+  const LogEnd* end_ = nullptr;  // what lies over the log in the tables; null: nothing
   std::uint32_t clean_blocks_ = 0;
   BlockShape shape_;
   KeyHash hash_;

@@ -4,8 +4,7 @@
 #include <cstring>
 #include <string>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "storage/checksum.hpp"
 
 namespace deriva::detail::graph {
 
@@ -32,10 +31,6 @@ const char* name(Part part) noexcept {
 }
 
 }  // namespace
-
-std::uint64_t checksum(BytesView bytes, std::uint64_t seed) noexcept {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
-}
 
 std::uint64_t Seal::of(BytesView contents) const noexcept {
   return checksum(contents, log ^ (std::uint64_t{number} << 8U | static_cast<std::uint64_t>(part)));

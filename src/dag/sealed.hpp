@@ -28,9 +28,6 @@ struct Seal {
   std::uint64_t of(BytesView contents) const noexcept;
 };
 
-/// XXH3, 64 bits; its value is part of the format.
-std::uint64_t checksum(BytesView bytes, std::uint64_t seed) noexcept;
-
 /// What was sealed: a view into `stored`. `Failure` with `corrupted` unless it is as it was.
 BytesView unseal(BytesView stored, const Seal& seal);
 /// The same, unchecked: constant. `Failure` with `corrupted` if there is no room for a seal.

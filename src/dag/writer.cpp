@@ -4,6 +4,8 @@
 
 #include <deriva/dag/dag_errors.hpp>
 
+#include "dag/journaled_nodes.hpp"
+
 namespace deriva::detail::graph {
 
 void Writer::begin(WriteTransaction& transaction) {
@@ -14,42 +16,77 @@ void Writer::begin(WriteTransaction& transaction) {
 void Writer::begin(const ReadTransaction& transaction) {
   changed_ = false;
   stored_ = false;
-  const GraphState state = read_state(transaction.native(), tables_).state;
-  const BlockShape shape = state.shape();
-  if (clean_for_ != transaction.id() || state.generation != session_.addresses_generation) {
+  only_appends_ = true;
+  const GraphState base = read_state(transaction.native(), tables_).state;
+  const JournalContents* const journal = journal_of(transaction, tables_);
+  const BlockShape shape = base.shape();
+  if (clean_for_ != transaction.id() || base.generation != session_.addresses_generation) {
     // Blocks that this transaction writes may lie in memory of its own: nothing of them may be remembered.
-    clean_blocks_ = clean_for_ == transaction.id() ? 0 : state.next / shape.nodes();
+    clean_blocks_ = clean_for_ == transaction.id() ? 0 : base.next / shape.nodes();
     clean_for_ = transaction.id();
   }
-  const bool known = stamp_ == state.stamp && stamp_ != 0;
-  session_.state = state;
+  const bool known = remembers(base, journal);
+  if (!known || stamp_ == base.stamp) session_.state = base;
   if (!known) {
-    staging_ = Staging{};
-    staging_.first_key = state.next;
     session_.sound.clear();
+    staging_ = Staging{};
+    staging_.first_key = base.next;
+    base_stamp_ = base.stamp;
+    journal_epoch_ = journal != nullptr ? journal->epoch() : 0;
+    journal_position_ = 0;
   }
   stamp_ = 0;  // until `finish`
   view_.emplace(transaction.native(), tables_, session_, staging_, clean_blocks_);
   if (!known) load();
-  if (stamp_ == 0) stamp_ = state.stamp;
+  if (journal != nullptr) read_journal(*journal);
+  stamp_ = stamp_before_ = state().stamp;
+  appended_from_ = state().next;
+}
+
+// Whether what is remembered is the graph, or was when the journal was shorter.
+bool Writer::remembers(const GraphState& base, const JournalContents* journal) const {
+  if (stamp_ == 0 || base.stamp != base_stamp_) return false;
+  if (journal == nullptr) return stamp_ == base.stamp;
+  if (journal_epoch_ != journal->epoch()) return stamp_ == base.stamp;
+  std::size_t position = journal_position_;
+  if (position == journal->size()) return JournaledNodes(journal->last().value()).state().stamp == stamp_;
+  const std::optional<BytesView> next = journal->next(position);
+  return next && JournaledNodes::follows(*next, stamp_);
 }
 
 // Reads the end of the log.
 void Writer::load() {
   const BlockShape& shape = view_->shape();
-  GraphState& state = session_.state;
+  const GraphState& base = session_.state;
   std::vector<std::byte> keys;
-  for (Id id = state.merged; id < state.next; ++id) {
+  for (Id id = base.merged; id < base.next; ++id) {
     const BytesView key = view_->key(id);
     keys.insert(keys.end(), key.begin(), key.end());
   }
   staging_.keys = std::move(keys);
-  staging_.first_key = state.merged;
-  full_blocks_ = state.next / shape.nodes();
-  if (state.next > shape.first_of(full_blocks_)) changing(full_blocks_);
-  session_.tail.reset(state.merged);
-  while (session_.tail.end() < state.next) session_.tail.add(view_->hash(view_->key(session_.tail.end())));
+  staging_.first_key = base.merged;
+  full_blocks_ = base.next / shape.nodes();
+  if (base.next > shape.first_of(full_blocks_)) {
+    staging_.blocks.emplace(full_blocks_, Block(shape, view_->stored_block(full_blocks_)));
+  }
+  session_.tail.reset(base.merged);
+  while (session_.tail.end() < base.next) session_.tail.add(view_->hash(view_->key(session_.tail.end())));
   view_->complete_tail_edges();
+}
+
+void Writer::read_journal(const JournalContents& journal) {
+  if (journal_epoch_ != journal.epoch()) {
+    journal_epoch_ = journal.epoch();
+    journal_position_ = 0;
+  }
+  while (const std::optional<BytesView> payload = journal.next(journal_position_)) {
+    const JournaledNodes change(*payload);
+    change.check_follows(state());
+    change.for_each([&](Id, BytesView key, bool has_entry, std::span<const Id> inputs) {
+      append(key, view_->hash(key), has_entry, inputs);
+    });
+    state() = change.state();
+  }
 }
 
 void Writer::forget() noexcept {
@@ -68,10 +105,12 @@ void Writer::finish() {
     return;
   }
   stamp_ = 0;
-  store();
-  if (state().next - state().merged > max_tail_) merge_tail();
   state().stamp = random_bits();
-  write_state(*transaction_, tables_, state());
+  if (!append_to_journal()) {
+    store_all();
+    base_stamp_ = state().stamp;
+    journal_epoch_ = 0;
+  }
   stamp_ = state().stamp;
   view_.reset();
 }
@@ -197,12 +236,10 @@ void Writer::create_unknown_inputs(BytesView inputs) {
 Id Writer::append(BytesView key, std::uint32_t hash, bool has_entry, std::span<const Id> inputs) {
   const BlockShape& shape = view_->shape();
   const Id id = state().next++;
-  staging_.keys.insert(staging_.keys.end(), key.begin(), key.end());
   session_.tail.add(hash);
   for (const Id input : inputs) session_.tail.edges.add(input, id);
   session_.tail.edges_end = id + 1;
-  Block& block = staging_.blocks.try_emplace(shape.block_of(id), shape).first->second;
-  if (!block.append(id, has_entry, inputs)) staging_.lists[id].assign(inputs.begin(), inputs.end());
+  staging_.append(shape, id, key, has_entry, inputs);
   return id;
 }
 
@@ -220,6 +257,7 @@ void Writer::fill(Id id, std::span<const Id> inputs) {
 }
 
 Block& Writer::changing(std::uint32_t number) {
+  only_appends_ = false;
   if (const auto found = staging_.blocks.find(number); found != staging_.blocks.end()) return found->second;
   return staging_.blocks.emplace(number, Block(view_->shape(), view_->stored_block(number))).first->second;
 }

@@ -26,16 +26,22 @@ class Writer {
   static constexpr Id unknown = ~Id{0};
 
   /// `max_tail`: nodes that `finish` may leave unmerged; `insert` merges before they are eight times as many.
-  Writer(const GraphTables& tables, Id max_tail)
-      : tables_(tables), max_tail_(max_tail), max_pending_(std::max<Id>(8 * max_tail, 1'024)) {}
+  /// `journal_after`: small changes in a row before the next ones go to the journal; nothing: they never do.
+  Writer(const GraphTables& tables, Id max_tail, std::optional<std::uint32_t> journal_after)
+      : tables_(tables),
+        max_tail_(max_tail),
+        max_pending_(std::max<Id>(8 * max_tail, 1'024)),
+        journal_after_(journal_after) {}
 
   void begin(WriteTransaction& transaction);
   /// For questions only. Requires: the transaction is one that writes.
   void begin(const ReadTransaction& transaction);
-  /// Stores what the operation changed. Without it the operation has not happened, unless it was so large that parts
-  /// of it were stored (then the transaction has to be undone; `stored()` tells).
+  /// Stores what the operation changed, or appends it to the journal. Without it the operation has not happened, unless
+  /// it was so large that parts of it were stored (then the transaction has to be undone; `stored()` tells).
   void finish();
   void give_up() noexcept;
+  /// Whether it ever made use of the journal.
+  bool journals() const noexcept { return journals_; }
   bool stored() const noexcept { return stored_; }
 
   /// False: it was there, with these inputs; it keeps its payload. `Failure`: `cycle`, `invalid_argument`; then nothing
@@ -62,7 +68,10 @@ class Writer {
   bool active() const noexcept { return view_.has_value(); }
   GraphView& view() noexcept { return *view_; }
   GraphState& state() noexcept { return session_.state; }
-  void note_change() noexcept { changed_ = true; }
+  void note_change() noexcept {
+    changed_ = true;
+    only_appends_ = false;
+  }
   /// The operation has replaced what is stored; nothing that was remembered is true any more.
   void forget() noexcept;
 
@@ -71,7 +80,12 @@ class Writer {
     Id id;
     std::uint64_t hash;  // wide
   };
+  bool remembers(const GraphState& base, const JournalContents* journal) const;
   void load();
+  void read_journal(const JournalContents& journal);
+  bool is_small() const noexcept;
+  bool append_to_journal();
+  void store_all();
   void check_same_inputs(BytesView key, Id id, BytesView inputs);
   void resolve(BytesView key, BytesView inputs);
   void check_cycle(Id id);
@@ -98,14 +112,23 @@ class Writer {
   const GraphTables& tables_;
   const Id max_tail_;
   const Id max_pending_;
+  const std::optional<std::uint32_t> journal_after_;
   WriteTransaction* transaction_ = nullptr;
   Session session_;
   Staging staging_;
   std::optional<GraphView> view_;
-  std::uint64_t stamp_ = 0;      // of the graph that is remembered; 0: none
+  std::uint64_t stamp_ = 0;          // of the graph that is remembered; 0: none
+  std::uint64_t base_stamp_ = 0;     // of what the tables had of it
+  std::uint64_t journal_epoch_ = 0;  // of the journal that has the rest; 0: there is none
+  std::size_t journal_position_ = 0;
   std::uint64_t clean_for_ = 0;  // the transaction that `clean_blocks_` is for
   std::uint32_t clean_blocks_ = 0;
-  std::uint32_t full_blocks_ = 0;  // blocks below this are stored and full
+  std::uint32_t full_blocks_ = 0;    // blocks below this are stored and full
+  Id appended_from_ = 0;             // of the operation
+  std::uint64_t stamp_before_ = 0;   // the same
+  std::uint32_t small_changes_ = 0;  // in a row
+  bool journals_ = false;
+  bool only_appends_ = false;  // the operation does nothing else
   bool changed_ = false;
   bool stored_ = false;
   std::vector<Input> inputs_;      // scratch

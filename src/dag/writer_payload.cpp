@@ -4,6 +4,7 @@
 namespace deriva::detail::graph {
 
 PayloadBlock& Writer::changing_payloads(std::uint32_t number) {
+  only_appends_ = false;
   if (const auto found = staging_.payloads.find(number); found != staging_.payloads.end()) return found->second;
   const BytesView bytes = view_->stored_payloads(number);
   const BlockShape& shape = view_->shape();

@@ -1,9 +1,49 @@
 // What an operation has gathered goes into the tables.
 #include <algorithm>
 
+#include "dag/journaled_nodes.hpp"
 #include "dag/writer.hpp"
+#include "storage/journal_turn.hpp"
 
 namespace deriva::detail::graph {
+
+// A journal pays for several changes between two merges.
+bool Writer::is_small() const noexcept {
+  constexpr Id share = 8;  // of the tail
+  return only_appends_ && !stored_ && session_.state.next - appended_from_ <= max_tail_ / share;
+}
+
+// A commit flushes twice, an append once (`dag.insert.sync1`). While there is a journal the tail grows longer: four
+// times as many nodes take twice as long to merge (`dag.insert.sync100`).
+bool Writer::append_to_journal() {
+  constexpr Id tails = 4;
+  JournalTurn& turn = transaction_->journal_turn();
+  const bool is_long = (state().next - state().merged) / tails > max_tail_;
+  if (!journal_after_ || !is_small() || is_long || !turn.takes(tables_.state)) return false;
+  const GraphState after = finished(state());
+  if (!turn.append(JournaledNodes::encode(stamp_before_, after, appended_from_, staging_))) return false;
+  transaction_->count_change();
+  state() = after;
+  journal_epoch_ = turn.contents().epoch();
+  journal_position_ = turn.contents().size();
+  return journals_ = true;
+}
+
+// Everything, what the journal has included, goes into the tables.
+void Writer::store_all() {
+  JournalTurn& turn = transaction_->journal_turn();
+  const bool small = turn.allowed() && is_small();
+  store();
+  if (state().next - state().merged > max_tail_) merge_tail();
+  write_state(*transaction_, tables_, state());
+  small_changes_ = small ? small_changes_ + 1 : 0;
+  if (journal_after_ && small_changes_ > *journal_after_) {
+    journals_ = true;
+    turn.start(*transaction_, tables_.state);
+  } else {
+    turn.end(*transaction_, tables_.state);
+  }
+}
 
 void Writer::store() {
   const BlockShape& shape = view_->shape();

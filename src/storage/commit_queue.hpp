@@ -24,11 +24,14 @@ class CommitQueue {
   class Request {
    public:
     /// Runs with others inside a write transaction.
-    explicit Request(FunctionRef<Result<void>(WriteTransaction&)> operation) noexcept : operation_(operation) {}
+    /// `appends`: it may leave its changes to the journal.
+    Request(FunctionRef<Result<void>(WriteTransaction&)> operation, bool appends) noexcept
+        : operation_(operation), appends_(appends) {}
     /// Runs alone, outside any transaction: the leader only keeps all others out.
     Request() noexcept = default;
 
     [[nodiscard]] bool alone() const noexcept { return !operation_; }
+    [[nodiscard]] bool appends() const noexcept { return appends_; }
     [[nodiscard]] const FunctionRef<Result<void>(WriteTransaction&)>& operation() const noexcept { return *operation_; }
 
     /// What came of it; none as long as it is to be run (again).
@@ -39,6 +42,7 @@ class CommitQueue {
    private:
     friend class CommitQueue;
     std::optional<FunctionRef<Result<void>(WriteTransaction&)>> operation_;
+    bool appends_ = false;
     Request* next_ = nullptr;
     bool finished_ = false;
     bool leads_ = false;

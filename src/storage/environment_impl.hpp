@@ -17,6 +17,8 @@
 
 #include "storage/commit_queue.hpp"
 #include "storage/directory.hpp"
+#include "storage/journal.hpp"
+#include "storage/journal_turn.hpp"
 #include "storage/posix.hpp"
 #include "storage/reader_pool.hpp"
 
@@ -25,8 +27,12 @@ namespace deriva {
 /// Makes transactions; nobody else can.
 class EnvironmentAccess {
  public:
-  static ReadTransaction read(MDB_txn* native) noexcept { return {native, mdb_txn_id(native), false}; }
-  static WriteTransaction write(MDB_txn* native) noexcept { return {native, mdb_txn_id(native), true}; }
+  static ReadTransaction read(MDB_txn* native, const detail::JournalContents* journal) noexcept {
+    return {native, mdb_txn_id(native), false, journal};
+  }
+  static WriteTransaction write(MDB_txn* native, detail::JournalTurn& turn) noexcept {
+    return {native, mdb_txn_id(native), turn.contents(), turn};
+  }
   static int fault(const WriteTransaction& transaction) noexcept { return transaction.fault_; }
 };
 
@@ -47,7 +53,9 @@ class Environment::Impl {
   Result<void> open(const detail::FileIdentity& file);
 
   Result<void> read(FunctionRef<void(const ReadTransaction&)> operation);
-  Result<void> write(FunctionRef<Result<void>(WriteTransaction&)> operation);
+  /// What an operation may leave to the journal.
+  enum class Journaling : std::uint8_t { none, appends };
+  Result<void> write(FunctionRef<Result<void>(WriteTransaction&)> operation, Journaling journaling = Journaling::none);
   Result<EnvironmentStats> stats();
   Result<void> flush();
 
@@ -66,6 +74,17 @@ class Environment::Impl {
   Result<std::vector<MDB_dbi>> tables(std::span<const TableSpec> specs);
   /// Whether all of them are there, of the right kind; opens them then. Errors: as `table`.
   Result<bool> has_tables(std::span<const TableSpec> specs);
+
+  /// From now on transactions see the journal. Tables that it may hold changes of must not be read before. `unnamed`:
+  /// the table that names it.
+  void follow_journal(MDB_dbi unnamed) noexcept { journal_table_.store(unnamed, std::memory_order_release); }
+  /// The table; 0: nobody follows.
+  [[nodiscard]] MDB_dbi journal_table() const noexcept { return journal_table_.load(std::memory_order_acquire); }
+  /// Finds out where the journal ends, whatever the file says: a loss of power may have taken back where that was
+  /// published, but nothing that was flushed before.
+  Result<void> recover_journal();
+  /// The journal of this environment; opened, or made, by whoever asks first.
+  Result<detail::Journal*> journal(bool create);
 
   /// Changes whenever the map may have moved. What a reader remembers of a snapshot, by pointers, is good for another
   /// transaction with the same id as long as this is the same. Requires: inside a transaction.
@@ -102,11 +121,17 @@ class Environment::Impl {
   [[nodiscard]] Result<void> check_usable() const;
   Result<Place*> begin_read(bool nested);
   int start_in(Place& place);
+  int start_native(Place& place);
+
+  // environment_journal.cpp
+  enum class Followed : std::uint8_t { up_to_date, changed };
+  int follow(Place& place, const detail::Journal* journal, detail::JournalEnd before, Followed& out);
 
   // environment_write.cpp
   void run_group(std::span<Request* const> group);
   Result<Attempt> attempt();
   Result<MDB_txn*> begin_write();
+  Result<Attempt> commit_native(MDB_txn* native);
   Result<Attempt> commit(MDB_txn* native, std::uint64_t changed, event::Time started);
   void expire_readers();
   Result<std::optional<MDB_dbi>> find_table(std::string_view name, unsigned int flags, std::size_t value_size);
@@ -138,10 +163,16 @@ class Environment::Impl {
   detail::ReaderPool readers_;
   detail::CommitQueue queue_;
 
+  std::atomic<MDB_dbi> journal_table_{0};
+  std::mutex journal_mutex_;
+  std::unique_ptr<detail::Journal> journal_file_;
+  std::atomic<detail::Journal*> journal_{nullptr};
+
   std::mutex tables_mutex_;
   std::vector<TableEntry> tables_;  // by handle
 
   // The leader's
+  detail::JournalTurn turn_{*this};
   std::vector<Request*> batch_;
   std::vector<TableEntry> opening_;                   // in the transaction that is open
   std::uint64_t reopened_after_ = ~std::uint64_t{0};  // `commits_` at the last reopening
@@ -149,6 +180,7 @@ class Environment::Impl {
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> operations_{0};
   std::atomic<std::uint64_t> map_growths_{0};
+  std::atomic<std::uint64_t> appends_{0};
 };
 
 namespace detail {

@@ -69,8 +69,27 @@ void Environment::Impl::expire_readers() {
   for (; told && dead > 0; --dead) options_.observers->emit(event::ReaderExpired{before.oldest_reader});
 }
 
-/// Starts a snapshot in the transaction of the place. Returns LMDB's code; on failure the place has no transaction.
+/// Starts a snapshot of tables and journal in the transaction of the place. Returns LMDB's code; on failure the place
+/// has no transaction.
 int Environment::Impl::start_in(Place& place) {
+  if (journal_table() == 0) return start_native(place);
+  for (;;) {
+    // What is published neither changes before the snapshot is taken nor until it is read again: both are of one
+    // moment.
+    const detail::Journal* const journal = journal_.load(std::memory_order_acquire);
+    const detail::JournalEnd before = journal != nullptr ? journal->end() : detail::JournalEnd{};
+    if (const int failed = start_native(place)) return failed;
+    Followed followed = Followed::up_to_date;
+    if (const int failed = follow(place, journal, before, followed)) {
+      mdb_txn_abort(std::exchange(place.transaction, nullptr));
+      return failed;
+    }
+    if (followed == Followed::up_to_date) return 0;
+    mdb_txn_reset(place.transaction);
+  }
+}
+
+int Environment::Impl::start_native(Place& place) {
   if (place.transaction != nullptr) {
     const int failed = mdb_txn_renew(place.transaction);
     if (failed == 0) return 0;
@@ -123,7 +142,7 @@ Result<void> Environment::Impl::read(FunctionRef<void(const ReadTransaction&)> o
   const Result<Place*> place = begin_read(outer != nullptr);
   if (!place) return place.error();
   const Snapshot snapshot(*place);
-  const ReadTransaction transaction = EnvironmentAccess::read(snapshot->transaction);
+  const ReadTransaction transaction = EnvironmentAccess::read(snapshot->transaction, snapshot->journal.get());
   const detail::ThreadScope scope(this, transaction, false);
   operation(transaction);
   return {};
@@ -152,6 +171,7 @@ Result<EnvironmentStats> Environment::Impl::stats() {
   stats.operations = operations_.load(std::memory_order_relaxed);
   stats.waiting = queue_.waiting();
   stats.map_growths = map_growths_.load(std::memory_order_relaxed);
+  stats.appends = appends_.load(std::memory_order_relaxed);
   return stats;
 }
 

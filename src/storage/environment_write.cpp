@@ -43,8 +43,9 @@ struct Ran {
   Result<void> outcome;
 };
 
-Ran run_operation(const void* environment, MDB_txn* native, detail::CommitQueue::Request& request) {
-  WriteTransaction transaction = EnvironmentAccess::write(native);
+Ran run_operation(const void* environment, MDB_txn* native, detail::JournalTurn& turn,
+                  detail::CommitQueue::Request& request) {
+  WriteTransaction transaction = EnvironmentAccess::write(native, turn);
   const detail::ThreadScope scope(environment, transaction, true);
   Ran ran;
   try {
@@ -60,12 +61,12 @@ Ran run_operation(const void* environment, MDB_txn* native, detail::CommitQueue:
 
 }  // namespace
 
-Result<void> Environment::Impl::write(FunctionRef<Result<void>(WriteTransaction&)> operation) {
+Result<void> Environment::Impl::write(FunctionRef<Result<void>(WriteTransaction&)> operation, Journaling journaling) {
   if (auto usable = check_usable(); !usable) return usable;
   if (detail::ThreadScope::find(this) != nullptr) {
     return Error(Errc::invalid_argument, "a write must not be started inside a read or a write of the same thread");
   }
-  Request request(operation);
+  Request request(operation, journaling == Journaling::appends);
   if (queue_.join(request)) {
     const std::span<Request* const> group = queue_.take_group();
     try {
@@ -120,9 +121,13 @@ Result<Environment::Impl::Attempt> Environment::Impl::attempt() {
   const Result<MDB_txn*> begun = begin_write();
   if (!begun) return begun.error();
   OpenTransaction transaction(*begun);
+  const bool appends = std::ranges::all_of(batch_, &Request::appends);
+  if (const int failed = turn_.begin(*begun, appends, detail::JournalTurn::Trust::end)) {
+    return detail::lmdb_error(failed, "reading the journal");
+  }
   std::uint64_t changed = 0;
   for (Request* request : batch_) {
-    Ran ran = run_operation(this, transaction.get(), *request);
+    Ran ran = run_operation(this, transaction.get(), turn_, *request);
     if (ran.fault == 0 && ran.outcome) {
       changed += ran.changes != 0 ? 1 : 0;
       continue;
@@ -145,9 +150,7 @@ Result<Environment::Impl::Attempt> Environment::Impl::attempt() {
   return commit(transaction.release(), changed, started);
 }
 
-Result<Environment::Impl::Attempt> Environment::Impl::commit(MDB_txn* native, std::uint64_t changed,
-                                                             event::Time started) {
-  const event::Time flushing = event::Clock::now();
+Result<Environment::Impl::Attempt> Environment::Impl::commit_native(MDB_txn* native) {
   int failed = mdb_txn_commit(native);
   if (failed == EIO && is_disk_full(native_)) failed = ENOSPC;
   if (failed == MDB_MAP_FULL) {
@@ -156,6 +159,20 @@ Result<Environment::Impl::Attempt> Environment::Impl::commit(MDB_txn* native, st
   }
   if ((failed == MDB_BAD_TXN || failed == MDB_TXN_FULL) && batch_.size() > 1) return Attempt::undone_alike;
   if (failed != 0) return detail::lmdb_error(failed, "committing to the store");
+  turn_.committed();
+  return Attempt::committed;
+}
+
+Result<Environment::Impl::Attempt> Environment::Impl::commit(MDB_txn* native, std::uint64_t changed,
+                                                             event::Time started) {
+  const event::Time flushing = event::Clock::now();
+  if (turn_.pending()) {
+    const OpenTransaction unchanged(native);  // keeps other writers out
+    if (const int failed = turn_.flush()) return detail::system_error(failed, "appending to the journal");
+    appends_.fetch_add(1, std::memory_order_relaxed);
+  } else if (auto done = commit_native(native); !done || *done != Attempt::committed) {
+    return done;
+  }
   publish_tables();
   for (Request* request : batch_) {
     if (!request->outcome) request->outcome.emplace();

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "storage/journal_contents.hpp"
+
 struct MDB_txn;
 
 namespace deriva::detail {
@@ -26,6 +28,9 @@ class ReaderPool {
     std::atomic<std::uint32_t> state{free};
     /// Idle (reset) or live transaction; null until the first use. Belongs to whoever made the place busy.
     MDB_txn* transaction = nullptr;
+    /// The journal, as the transaction sees it; and the transaction in which its name was read last.
+    std::unique_ptr<JournalContents> journal;
+    std::uint64_t named_in = 0;
   };
 
   explicit ReaderPool(std::size_t places)

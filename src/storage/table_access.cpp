@@ -92,6 +92,11 @@ void erase(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key) {
   check_write(transaction, mdb_del(transaction.native(), table, &native_key, nullptr), "writing the graph");
 }
 
+void erase(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name) {
+  MDB_val native_key = key_of(name);
+  check_write(transaction, mdb_del(transaction.native(), unnamed, &native_key, nullptr), "writing the graph");
+}
+
 void clear(WriteTransaction& transaction, MDB_dbi table) {
   check_write(transaction, mdb_drop(transaction.native(), table, 0), "writing the graph");
 }

@@ -44,6 +44,7 @@ void erase(WriteTransaction& transaction, MDB_dbi table, std::uint64_t key);
 [[nodiscard]] std::span<std::byte> reserve(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name,
                                            std::size_t size);
 void put(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name, BytesView value);
+void erase(WriteTransaction& transaction, MDB_dbi unnamed, std::string_view name);
 
 /// Empties the table.
 void clear(WriteTransaction& transaction, MDB_dbi table);

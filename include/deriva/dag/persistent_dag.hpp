@@ -39,6 +39,10 @@ struct PersistentDagOptions {
   /// Nodes that commits may leave in the log only. More: commits write less; opening reads more, and every thread that
   /// asks keeps about 60 bytes for each.
   std::uint32_t tail_nodes = 2'048;
+  /// Small insertions in a row (`insert`, `insert_many`; each a transaction of its own, with `Durability::sync`) that
+  /// go to the tables before the next ones go to a journal beside them, which is flushed once where a commit is flushed
+  /// twice (docs/dag-layout.md). None: no journal. With lists in memory there is none either.
+  std::optional<std::uint32_t> journal_after = 8;
 };
 
 /// The graph of recipes, on disk: which keys each key was made from, and the other way round.
@@ -67,7 +71,9 @@ class PersistentDag {
   /// Opens the graph, which is created if need be. Complexity: constant. Errors: `Errc::format_mismatch` when it holds
   /// keys of another size, or was written in another format.
   [[nodiscard]] static Result<PersistentDag> open(Environment& environment, PersistentDagOptions options = {}) {
-    auto engine = detail::GraphEngine::open(environment, {std::move(options.prefix), sizeof(Key), options.tail_nodes});
+    if (options.lru_entries > 0) options.journal_after.reset();
+    auto engine = detail::GraphEngine::open(
+        environment, {std::move(options.prefix), sizeof(Key), options.tail_nodes, options.journal_after});
     if (!engine) return engine.error();
     return PersistentDag(std::move(*engine), options.lru_entries);
   }
@@ -87,7 +93,7 @@ class PersistentDag {
   /// Adds entries, which may refer to each other in any order: all, or on an error none. Returns how many were new.
   template <DagEntryRange<Key> Entries>
   Result<std::size_t> insert_many(const Entries& entries) {
-    return write([&](WriteTransaction& transaction) { return insert_many(transaction, entries); });
+    return append([&](WriteTransaction& transaction) { return insert_many(transaction, entries); });
   }
   template <DagEntryRange<Key> Entries>
   Result<std::size_t> insert_many(WriteTransaction& transaction, const Entries& entries) {
@@ -277,6 +283,18 @@ class PersistentDag {
     return engine_->environment().write(std::forward<Operation>(operation));
   }
 
+  template <class Operation>
+  auto append(Operation&& operation) -> std::invoke_result_t<Operation, WriteTransaction&> {
+    std::optional<std::invoke_result_t<Operation, WriteTransaction&>> out;
+    auto call = [&](WriteTransaction& transaction) -> Result<void> {
+      out.emplace(operation(transaction));
+      if (!*out) return out->error();
+      return {};
+    };
+    if (auto done = engine_->append(call); !done) return std::move(done).error();
+    return *std::move(out);
+  }
+
   /// Gives entries from `at` on, at most `limit`, and moves `at`.
   template <class Iterator, class End>
   static auto source(Iterator& at, End end, std::size_t limit) {
@@ -298,7 +316,7 @@ class PersistentDag {
 template <class Key>
 Result<bool> PersistentDag<Key>::insert(const Key& key, std::span<const Key> inputs) {
   std::uint64_t sequence = 0;
-  Result<bool> is_new = write([&](WriteTransaction& transaction) -> Result<bool> {
+  Result<bool> is_new = append([&](WriteTransaction& transaction) -> Result<bool> {
     Result<bool> inserted = insert(transaction, key, inputs);
     if (!inserted || !*inserted || cache_->capacity() == 0) return inserted;
     const Result<std::uint64_t> changes = engine_->changes(transaction);
@@ -327,7 +345,7 @@ template <class Key>
 template <class Load>
 auto PersistentDag<Key>::through_cache(Direction direction, const Key& key, const Load& load) const -> Result<List> {
   return engine_->environment().read([&](const ReadTransaction& transaction) -> Result<List> {
-    if (cache_->capacity() == 0) return snapshot(transaction, load);
+    if (cache_->capacity() == 0 || !engine_->is_stored(transaction)) return snapshot(transaction, load);
     if (!cache_->shows(transaction.id())) {
       const Result<std::uint64_t> sequence = engine_->changes(transaction);
       if (!sequence) return sequence.error();

@@ -57,6 +57,7 @@ struct EnvironmentStats {
   std::uint64_t operations = 0;     ///< Operations in those commits: above `commits` when grouping pays.
   std::uint64_t waiting = 0;        ///< Operations that wait for the next commit at this moment.
   std::uint64_t map_growths = 0;
+  std::uint64_t appends = 0;  ///< Of the commits, those that went to the journal.
 };
 
 /// One LMDB environment: a directory with `data.mdb` and `lock.mdb`, holding any number of typed tables.

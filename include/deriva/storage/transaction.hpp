@@ -13,6 +13,9 @@ namespace deriva {
 class Environment;
 
 namespace detail {
+class JournalContents;
+class JournalTurn;
+
 // clang-format off
 template <class T>
 concept Awaitable = requires(T& value) { value.await_ready(); } ||
@@ -44,16 +47,19 @@ class ReadTransaction {
   [[nodiscard]] bool writes() const noexcept { return writes_; }
   /// The LMDB transaction, for the tables of this layer.
   [[nodiscard]] MDB_txn* native() const noexcept { return native_; }
+  /// The journal of the environment as the transaction sees it; null: nobody follows it. For the graph.
+  [[nodiscard]] const detail::JournalContents* journal() const noexcept { return journal_; }
 
  protected:
   friend class EnvironmentAccess;
-  ReadTransaction(MDB_txn* native, std::uint64_t id, bool writes) noexcept
-      : native_(native), id_(id), writes_(writes) {}
+  ReadTransaction(MDB_txn* native, std::uint64_t id, bool writes, const detail::JournalContents* journal) noexcept
+      : native_(native), id_(id), writes_(writes), journal_(journal) {}
 
  private:
   MDB_txn* native_;
   std::uint64_t id_;
   bool writes_;
+  const detail::JournalContents* journal_;
 };
 
 /// A transaction that may also change tables: sees its own changes; open for the length of one `Environment::write`.
@@ -67,10 +73,16 @@ class WriteTransaction : public ReadTransaction {
   /// Tells that LMDB failed inside a change (its code), so that the transaction cannot be committed: it is undone, and
   /// run again when that helps (a full map grows). For the tables of this layer.
   void count_fault(int code) noexcept { fault_ = code; }
+  /// What may be done with the journal. For the graph.
+  [[nodiscard]] detail::JournalTurn& journal_turn() noexcept { return turn_; }
 
  private:
   friend class EnvironmentAccess;
-  using ReadTransaction::ReadTransaction;
+  WriteTransaction(MDB_txn* native, std::uint64_t id, const detail::JournalContents& journal,
+                   detail::JournalTurn& turn) noexcept
+      : ReadTransaction(native, id, true, &journal), turn_(turn) {}
+
+  detail::JournalTurn& turn_;
   std::uint64_t changes_ = 0;
   int fault_ = 0;
 };

@@ -31,6 +31,10 @@ class DagFuzz {
   explicit DagFuzz(std::uint64_t seed) : random_(seed) {
     options_.tail_nodes = static_cast<std::uint32_t>(below(3) == 0 ? 400 : 20 + below(60));
     late_share_ = below(4) == 0 ? 25 : below(2) * 3;
+    if (below(2) == 0) {
+      durability_ = Durability::sync;
+      options_.journal_after = static_cast<std::uint32_t>(below(3));
+    }
     open();
   }
 
@@ -63,7 +67,7 @@ class DagFuzz {
   void open() {
     dag_.reset();
     environment_.reset();
-    environment_.emplace(open_environment(directory_));
+    environment_.emplace(open_environment(directory_, durability_));
     dag_.emplace(PersistentDag<Key>::open(*environment_, options_).value());
   }
 
@@ -330,6 +334,7 @@ class DagFuzz {
 
   GraphDirectory directory_;
   std::optional<Environment> environment_;
+  Durability durability_ = Durability::relaxed;
   PersistentDagOptions options_;
   std::optional<PersistentDag<Key>> dag_;
   PlainGraph<Key> model_;

@@ -23,10 +23,12 @@ namespace {
 using Persistent8 = deriva::test::PersistentFixture<deriva::test::Key8>;
 using Persistent32 = deriva::test::PersistentFixture<deriva::Address>;
 using Persistent64 = deriva::test::PersistentFixture<deriva::test::Key64>;
+using Journaled8 = deriva::test::JournaledFixture<deriva::test::Key8>;
+using Journaled32 = deriva::test::JournaledFixture<deriva::Address>;
 
 }  // namespace
 
-#define DERIVA_DAG_FIXTURES Persistent8, Persistent32, Persistent64
+#define DERIVA_DAG_FIXTURES Persistent8, Persistent32, Persistent64, Journaled8, Journaled32
 #include "unit/dag/dag_suite.hpp"
 
 namespace {

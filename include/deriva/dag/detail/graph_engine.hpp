@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <deriva/core/bytes.hpp>
@@ -73,6 +74,8 @@ class GraphEngine {
     std::string prefix;
     std::uint32_t key_size;
     std::uint32_t tail_nodes;
+    /// Small changes in a row, each a transaction of its own, before the next ones go to the journal.
+    std::optional<std::uint32_t> journal_after = {};
   };
   static Result<std::shared_ptr<GraphEngine>> open(Environment& environment, const Options& options);
 
@@ -87,6 +90,13 @@ class GraphEngine {
 
   /// Numbers the state that the transaction sees: grows with every change, in whatever process.
   virtual Result<std::uint64_t> changes(const ReadTransaction& transaction) = 0;
+
+  /// Whether the state that the transaction sees is that of the tables and not one that a journal leads to.
+  static bool is_stored(const ReadTransaction& transaction) noexcept;
+
+  /// As `Environment::write`, for operations that call `insert` and `insert_many` only: small changes may go to the
+  /// journal.
+  virtual Result<void> append(FunctionRef<Result<void>(WriteTransaction&)> operation) = 0;
 
   /// Calls `operation(graph::Writer&)` for changes by ids, and of records. An error undoes the transaction.
   virtual Result<void> change(WriteTransaction& transaction, FunctionRef<Result<void>(graph::Writer&)> operation) = 0;
