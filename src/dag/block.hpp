@@ -83,7 +83,7 @@ struct EncodedList {
 
 /// A read-only view of an encoded block: for up to `nodes()` consecutive nodes a list of ids each, and two bits.
 ///
-/// Layout (docs/storage-format.md): u16 count, u16 zero; bitmap "has an entry"; bitmap "dead"; per eight nodes the u16
+/// Layout (docs/graph-format.md): u16 count, u16 zero; bitmap "has an entry"; bitmap "dead"; per eight nodes the u16
 /// offset of the first one's list; then per node varint `2 * k + outside` and, unless outside, k zigzag varints
 /// `own id - id`.
 class BlockView {

@@ -7,7 +7,6 @@
 
 #include "dag/compaction.hpp"
 #include "dag/graph_state.hpp"
-#include "dag/journaled_nodes.hpp"
 #include "dag/session_pool.hpp"
 #include "dag/writer.hpp"
 #include "storage/environment_impl.hpp"
@@ -91,12 +90,7 @@ class Engine final : public GraphEngine {
   }
 
   Result<std::uint64_t> changes(const ReadTransaction& transaction) override {
-    return guarded<std::uint64_t>([&] {
-      if (const JournalContents* const journal = graph::journal_of(transaction, tables_)) {
-        return graph::JournaledNodes(journal->last().value()).state().changes;
-      }
-      return graph::read_state(transaction.native(), tables_).state.changes;
-    });
+    return guarded<std::uint64_t>([&] { return graph::read_state(transaction.native(), tables_).state.changes; });
   }
 
   Result<void> append(FunctionRef<Result<void>(WriteTransaction&)> operation) override {

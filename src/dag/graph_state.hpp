@@ -17,10 +17,10 @@
 
 namespace deriva::detail::graph {
 
-/// The one record `dag.state`, as it is stored (docs/storage-format.md).
+/// The one record `dag.state`, as it is stored (docs/graph-format.md).
 struct GraphState {
   static constexpr std::uint64_t expected_magic = 0x3130474144565244U;  // "DRVDAG01"
-  static constexpr std::uint32_t current_format = 3;
+  static constexpr std::uint32_t current_format = 4;
 
   std::uint64_t magic = expected_magic;
   std::uint32_t format = current_format;

@@ -13,7 +13,7 @@
 namespace deriva::detail::graph {
 
 /// A change of a graph as the journal has it: the stamp of the state before it, the state that it led to, and the nodes
-/// that it appended to the log (docs/storage-format.md). The functions throw `Failure` with `corrupted` when the bytes
+/// that it appended to the log (docs/graph-format.md). The functions throw `Failure` with `corrupted` when the bytes
 /// cannot be such a change.
 class JournaledNodes {
  public:

@@ -21,7 +21,7 @@ constexpr std::uint64_t long_payload_key(const BlockShape& shape, Id id) noexcep
 
 /// A read-only view of the payloads of `nodes()` consecutive nodes. None and an empty one are the same.
 ///
-/// Layout (docs/storage-format.md): per node the u16 end of its payload, from the end of this header; bitmap "outside";
+/// Layout (docs/graph-format.md): per node the u16 end of its payload, from the end of this header; bitmap "outside";
 /// the payloads one after the other.
 class PayloadView {
  public:

@@ -1,4 +1,4 @@
-// Appending a change to the journal instead of committing it to the tables; docs/storage-format.md.
+// Appending a change to the journal instead of committing it to the tables; docs/graph-format.md.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -12,8 +12,9 @@ namespace deriva {
 namespace detail {
 namespace {
 
-/// What the journal is known by, in the unnamed table: its epoch, and its owner.
-constexpr std::string_view name_key = "journal";
+/// What the journal is known by, in the unnamed table: its epoch, and its owner. No table can have a name that begins
+/// like this.
+constexpr std::string_view name_key("\0journal", 8);
 
 /// Every epoch is another one, so that frames of one journal never pass for those of another; the eras count.
 Result<std::uint64_t> epoch_after(std::uint32_t era) {

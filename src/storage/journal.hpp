@@ -21,7 +21,7 @@ struct JournalEnd {
 };
 
 /// The file `journal` of an environment: room for bytes, which one journal after the other fills from the front; and
-/// `journal.end`, which all processes map, and nobody flushes (docs/storage-format.md). It knows nothing of what the
+/// `journal.end`, which all processes map, and nobody flushes (docs/graph-format.md). It knows nothing of what the
 /// bytes mean.
 ///
 /// Thread safety: `end` and `read` from any thread; `append`, `publish` and `replace_end` by whoever holds the write

@@ -25,6 +25,7 @@
 namespace {
 
 using deriva::DagSnapshot;
+using deriva::Durability;
 using deriva::Environment;
 using deriva::Result;
 using deriva::test::from_environment;
@@ -53,6 +54,7 @@ std::vector<Entry> entries(std::uint64_t begin, std::uint64_t end) {
 Dag open_small(Environment& environment) {
   deriva::PersistentDagOptions options;
   options.tail_nodes = 256;
+  options.journal_after = 1;
   return Dag::open(environment, options).value();
 }
 
@@ -94,13 +96,14 @@ bool succeeded(pid_t child) {
   return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/// Inserts for ever, and says how far it is sure to have come.
+/// Inserts for ever, and says how far it is sure to have come. Every other seed makes use of the journal.
 int insert_for_ever(const GraphDirectory& directory, std::uint64_t seed, std::atomic<std::uint64_t>& acknowledged) {
-  Environment environment = deriva::test::open_environment(directory);
+  Environment environment =
+      deriva::test::open_environment(directory, seed % 2 == 0 ? Durability::relaxed : Durability::sync);
   Dag dag = open_small(environment);
   std::mt19937_64 random(seed);
   for (std::uint64_t n = dag.size();;) {
-    const std::uint64_t end = n + 1 + random() % (random() % 4 == 0 ? 600 : 30);
+    const std::uint64_t end = n + 1 + random() % (random() % 8 == 0 ? 600 : 25);
     if (!dag.insert_many(entries(n, end))) return 2;
     n = end;
     acknowledged = n;
@@ -195,6 +198,7 @@ TEST_CASE("a restoration that was killed begins again, or ends with another grap
 }
 
 TEST_CASE("2 writers and 4 readers in processes of their own disagree", "[dag][crash]") {
+  const Durability durability = GENERATE(Durability::relaxed, Durability::sync);  // with a journal
   const auto period = std::chrono::milliseconds(1'000 * from_environment("DERIVA_SOAK_SECONDS", 1));
   const GraphDirectory directory;
   const Shared inserted;
@@ -202,12 +206,13 @@ TEST_CASE("2 writers and 4 readers in processes of their own disagree", "[dag][c
   std::vector<pid_t> children;
   for (std::uint64_t n = 0; n < 2; ++n) {
     children.push_back(start([&, n] {
-      Environment environment = deriva::test::open_environment(directory);
+      Environment environment = deriva::test::open_environment(directory, durability);
       Dag dag = open_small(environment);
       std::mt19937_64 random(n);
       for (std::uint64_t round = 0; *stop == 0; ++round) {
         std::vector<Entry> list;
-        for (std::uint64_t i = 0; i < 1 + random() % 100; ++i) {
+        const std::uint64_t size = 1 + random() % (random() % 4 == 0 ? 100 : 10);
+        for (std::uint64_t i = 0; i < size; ++i) {
           const std::uint64_t key = 2 * (*inserted)++ + n;
           std::vector<Key8> inputs = {make_key<Key8>(5'000'000)};
           if (key > 10) inputs.push_back(make_key<Key8>(key - 1 - random() % 10));

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include <deriva/dag/persistent_dag.hpp>
+
 #include "unit/storage/storage_fixture.hpp"
 
 namespace deriva::test {
@@ -165,6 +167,73 @@ TEST_CASE("a flush or a rename that fails is not noticed, or leaves something be
   CHECK(fixture.put(values));
   CHECK(fixture.files() == values);
   CHECK(std::count(watch().events.begin(), watch().events.end(), failing) > 0);  // what failed is made up for
+}
+
+namespace {
+
+/// A graph whose next small insertions go to the journal.
+struct JournaledFixture {
+  TemporaryDirectory place;
+  Environment environment = Environment::open(place.store()).value();
+  PersistentDag<std::uint64_t> dag = open();
+  std::uint64_t next = 1;
+
+  JournaledFixture() {
+    insert(3);
+    watch().events.clear();
+    watch().store = std::filesystem::canonical(place.store());
+  }
+  ~JournaledFixture() {
+    watch().store.clear();
+    watch().failing.clear();
+  }
+
+  PersistentDag<std::uint64_t> open() {
+    PersistentDagOptions options;
+    options.journal_after = 0;
+    return PersistentDag<std::uint64_t>::open(environment, options).value();
+  }
+  void insert(std::uint64_t count) {
+    for (const std::uint64_t end = next + count; next < end; ++next) REQUIRE(dag.insert(next, {next - 1}).value());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an appended insertion is acknowledged before it is durable, or flushed more than once", "[journal]") {
+  JournaledFixture fixture;
+  fixture.insert(3);
+  CHECK(watch().events == Events{"sync journal", "sync journal", "sync journal"});
+}
+
+TEST_CASE("a journal whose flush failed is trusted again, or keeps insertions from the tables", "[journal]") {
+  JournaledFixture fixture;
+  watch().failing = "sync journal";
+  const std::uint64_t failed = fixture.next;
+  const auto refused = fixture.dag.insert(failed, {failed - 1});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::io_error);
+  CHECK_FALSE(fixture.dag.contains(failed).value());
+  CHECK(fixture.dag.size() == 3);
+  watch().events.clear();
+  fixture.insert(5);
+  CHECK(watch().events == Events(5, "sync data.mdb"));
+  CHECK(fixture.dag.size() == 8);
+  CHECK(fixture.dag.check());
+  CHECK(fixture.dag.direct_dependents(failed - 1).value() == std::vector<std::uint64_t>{failed});
+}
+
+TEST_CASE("a journal is begun before its file is durable", "[journal]") {
+  TemporaryDirectory place;
+  Environment environment = Environment::open(place.store()).value();
+  PersistentDagOptions options;
+  options.journal_after = 0;
+  auto dag = PersistentDag<std::uint64_t>::open(environment, options).value();
+  watch().events.clear();
+  watch().store = std::filesystem::canonical(place.store());
+  REQUIRE(dag.insert(1, {0}).value());
+  CHECK(watch().events == Events{"sync journal", "sync .", "sync data.mdb"});
+  watch().store.clear();
 }
 
 }  // namespace deriva::test

@@ -88,7 +88,7 @@ class GraphEngine {
   /// `transaction` may be one that writes.
   virtual Result<void> read(const ReadTransaction& transaction, FunctionRef<void(GraphSnapshot&)> operation) = 0;
 
-  /// Numbers the state that the transaction sees: grows with every change, in whatever process.
+  /// Numbers the state that the transaction sees: grows with every change, in whatever process. Requires: `is_stored`.
   virtual Result<std::uint64_t> changes(const ReadTransaction& transaction) = 0;
 
   /// Whether the state that the transaction sees is that of the tables and not one that a journal leads to.
