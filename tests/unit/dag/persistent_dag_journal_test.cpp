@@ -16,95 +16,15 @@
 #include <deriva/storage/table.hpp>
 
 #include "support/catch.hpp"
-#include "unit/dag/persistent_fixture.hpp"
+#include "unit/dag/journaled_graph.hpp"
 
 // Small insertions that go to the journal. That graphs with one answer as all others do is shown by the suites of
 // persistent_dag_test and the fuzz test; that nothing is lost when a process is killed, by persistent_dag_crash_test.
 
+namespace deriva::test {
 namespace {
 
 namespace fs = std::filesystem;
-using deriva::DagSnapshot;
-using deriva::Durability;
-using deriva::Environment;
-using deriva::Errc;
-using deriva::PersistentDagOptions;
-using deriva::ReadTransaction;
-using deriva::Result;
-using deriva::WriteTransaction;
-using deriva::test::GraphDirectory;
-using deriva::test::Key8;
-using deriva::test::make_key;
-using Dag = deriva::PersistentDag<Key8>;
-using Fixture = deriva::test::JournaledFixture<Key8>;
-
-Environment open_durable(const GraphDirectory& directory) {
-  return deriva::test::open_environment(directory, Durability::sync);
-}
-
-Dag open_dag(Environment& environment, const std::string& prefix = "dag.") {
-  PersistentDagOptions options;
-  options.prefix = prefix;
-  options.journal_after = 0;
-  return Dag::open(environment, options).value();
-}
-
-std::vector<Key8> inputs_of(std::uint64_t n) {
-  std::vector<Key8> inputs;
-  if (n > 0) inputs.push_back(make_key<Key8>(n - 1));
-  if (n % 3 == 0) inputs.push_back(make_key<Key8>(1'000'000 + n));
-  if (n % 50 == 7) inputs.resize(100, make_key<Key8>(0));  // too many for a block
-  return inputs;
-}
-
-/// Inserts one by one the entries from one number to below another.
-void insert_range(Dag& dag, std::uint64_t from, std::uint64_t to) {
-  for (std::uint64_t n = from; n < to; ++n) REQUIRE(dag.insert(make_key<Key8>(n), inputs_of(n)).value());
-}
-
-/// What is wrong with a graph that should have the entries below `count` and no others.
-std::string wrong_with(const Dag& dag, std::uint64_t count) {
-  if (const auto checked = dag.check(); !checked) return checked.error().message();
-  if (dag.size() != count) return std::to_string(dag.size()) + " entries instead of " + std::to_string(count);
-  for (std::uint64_t n = 0; n < count; ++n) {
-    const auto inputs = dag.inputs(make_key<Key8>(n));
-    if (!inputs) return inputs.error().message();
-    if (*inputs != inputs_of(n)) return "entry " + std::to_string(n) + " has other inputs";
-    if (n > 0 && dag.direct_dependents(make_key<Key8>(n - 1)).value().front() != make_key<Key8>(n)) {
-      return "entry " + std::to_string(n) + " is not the first dependent of its input";
-    }
-  }
-  return "";
-}
-
-/// The files as a crash at this moment would leave them.
-void copy_files(const GraphDirectory& from, const GraphDirectory& to) {
-  for (const char* name : {"data.mdb", "store.id", "journal", "journal.end"}) {
-    fs::copy_file(from.path() / name, to.path() / name, fs::copy_options::overwrite_existing);
-  }
-  fs::permissions(to.path(), fs::perms::owner_all);
-}
-
-std::string wrong_after_crash(const GraphDirectory& crashed, std::uint64_t count) {
-  Environment environment = open_durable(crashed);
-  return wrong_with(open_dag(environment), count);
-}
-
-void write_at(const fs::path& file, std::uint64_t offset, const std::string& bytes) {
-  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-  stream.seekp(static_cast<std::streamoff>(offset));
-  stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  REQUIRE(stream.good());
-}
-
-std::uint64_t appends(const Environment& environment) { return environment.stats().value().appends; }
-
-/// How much of the journal file was ever written to.
-std::uint64_t used_bytes(const GraphDirectory& directory) {
-  std::ifstream stream(directory.path() / "journal", std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(stream), {});
-  return bytes.find_last_not_of('\0') + 1;
-}
 
 /// Runs `work` in a child process and returns its exit code.
 template <class Work>
@@ -129,9 +49,7 @@ int code_of(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-}  // namespace
-
-TEST_CASE("the wrong changes go to the journal", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "the wrong changes go to the journal", "[dag][journal]") {
   const GraphDirectory directory;
   Environment environment = open_durable(directory);
   PersistentDagOptions options;
@@ -181,10 +99,11 @@ TEST_CASE("the wrong changes go to the journal", "[dag][journal]") {
   }
 }
 
-TEST_CASE("a graph that may lose commits, or has no use for it, makes a journal", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "a graph that may lose commits, or has no use for it, makes a journal",
+                 "[dag][journal]") {
   const GraphDirectory directory;
   SECTION("relaxed durability") {
-    Environment environment = deriva::test::open_environment(directory, Durability::relaxed);
+    Environment environment = open_environment(directory, Durability::relaxed);
     Dag dag = open_dag(environment);
     insert_range(dag, 0, 5);
   }
@@ -206,102 +125,7 @@ TEST_CASE("a graph that may lose commits, or has no use for it, makes a journal"
   REQUIRE_FALSE(fs::exists(directory.path() / "journal"));
 }
 
-TEST_CASE("a crash loses what is in the journal", "[dag][journal]") {
-  const std::uint64_t count = GENERATE(2U, 3U, 30U, 380U, 381U, 382U, 383U, 1000U);  // blocks have 509 nodes
-  Fixture f;
-  insert_range(f.dag, 0, count);
-  REQUIRE(appends(*f.environment) == count - 1);
-  const GraphDirectory crashed;
-  copy_files(f.directory, crashed);
-  SECTION("of the process") {}
-  SECTION("of the machine, which forgot where the journal ends") { fs::remove(crashed.path() / "journal.end"); }
-  SECTION("of the machine, which remembers where the journal ended before") {
-    write_at(crashed.path() / "journal.end", 4, std::string(4, '\0'));
-  }
-  REQUIRE(wrong_after_crash(crashed, count) == "");
-  REQUIRE(wrong_after_crash(crashed, count) == "");  // once more: what recovers leaves a sound graph behind
-}
-
-TEST_CASE("what was recovered is not kept, or hides what is appended to it", "[dag][journal]") {
-  Fixture f;
-  insert_range(f.dag, 0, 20);
-  const GraphDirectory crashed;
-  copy_files(f.directory, crashed);
-  const GraphDirectory again;
-  {
-    Environment environment = open_durable(crashed);
-    Dag dag = open_dag(environment);
-    insert_range(dag, 20, 40);
-    REQUIRE(appends(environment) == 20);  // the journal goes on
-    copy_files(crashed, again);
-  }
-  REQUIRE(wrong_after_crash(crashed, 40) == "");
-  REQUIRE(wrong_after_crash(again, 40) == "");
-}
-
-TEST_CASE("a frame that was cut short passes for a whole one", "[dag][journal]") {
-  Fixture f;
-  insert_range(f.dag, 0, 10);
-  const std::uint64_t whole = used_bytes(f.directory);
-  insert_range(f.dag, 10, 11);
-  const std::uint64_t longer = used_bytes(f.directory);
-  REQUIRE(longer > whole + 40);
-  const std::uint64_t kept = GENERATE(1U, 17U, 40U);
-  const GraphDirectory crashed;
-  copy_files(f.directory, crashed);
-  fs::remove(crashed.path() / "journal.end");
-  write_at(crashed.path() / "journal", whole + kept, std::string(longer - whole - kept, '\0'));
-  REQUIRE(wrong_after_crash(crashed, 10) == "");
-}
-
-TEST_CASE("frames of an earlier journal pass for those of a later one", "[dag][journal]") {
-  Fixture f;
-  insert_range(f.dag, 0, 60);
-  REQUIRE(f.dag.insert(make_key<Key8>(1'000'003), {}).value());  // to the tables, and the journal with it
-  insert_range(f.dag, 60, 63);                                   // one begins another journal, two are in it
-  REQUIRE(appends(*f.environment) == 59 + 2);
-  const GraphDirectory crashed;
-  copy_files(f.directory, crashed);
-  if (GENERATE(false, true)) fs::remove(crashed.path() / "journal.end");
-  Environment environment = open_durable(crashed);
-  const Dag dag = open_dag(environment);
-  REQUIRE(dag.check());
-  REQUIRE(dag.size() == 64);
-  REQUIRE(dag.inputs(make_key<Key8>(62)).value() == inputs_of(62));
-}
-
-TEST_CASE("a closed graph leaves a journal behind, or loses what was in it", "[dag][journal]") {
-  const GraphDirectory directory;
-  {
-    Environment environment = open_durable(directory);
-    Dag dag = open_dag(environment);
-    insert_range(dag, 0, 50);
-    REQUIRE(appends(environment) == 49);
-  }
-  fs::remove(directory.path() / "journal");
-  fs::remove(directory.path() / "journal.end");
-  REQUIRE(wrong_after_crash(directory, 50) == "");
-}
-
-TEST_CASE("a journal that is gone, or cut off, passes for an empty one", "[dag][journal]") {
-  Fixture f;
-  insert_range(f.dag, 0, 50);
-  const GraphDirectory crashed;
-  copy_files(f.directory, crashed);
-  if (GENERATE(false, true)) {
-    fs::remove(crashed.path() / "journal");
-  } else {
-    fs::resize_file(crashed.path() / "journal", 5'000);
-  }
-  Environment environment = open_durable(crashed);
-  const auto refused = Dag::open(environment);
-  REQUIRE(refused.has_error());
-  REQUIRE(refused.error().code() == Errc::corrupted);
-  fs::copy_file(f.directory.path() / "journal", crashed.path() / "journal", fs::copy_options::overwrite_existing);
-  REQUIRE(wrong_with(open_dag(environment), 50) == "");
-}
-
-TEST_CASE("a journal that cannot be made keeps insertions from the tables", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "a journal that cannot be made keeps insertions from the tables", "[dag][journal]") {
   Fixture f;
   const GraphDirectory elsewhere;
   std::ofstream(elsewhere.path() / "file") << "precious";
@@ -316,7 +140,8 @@ TEST_CASE("a journal that cannot be made keeps insertions from the tables", "[da
   REQUIRE(fs::file_size(elsewhere.path() / "file") == 8);
 }
 
-TEST_CASE("a snapshot sees what is appended after it was taken, or the next one does not", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "a snapshot sees what is appended after it was taken, or the next one does not",
+                 "[dag][journal]") {
   Fixture f;
   insert_range(f.dag, 0, 10);
   const auto steady = f.dag.snapshot([&](const DagSnapshot<Key8>& at) -> Result<bool> {
@@ -331,9 +156,10 @@ TEST_CASE("a snapshot sees what is appended after it was taken, or the next one 
   REQUIRE(wrong_with(f.dag, 20) == "");
 }
 
-TEST_CASE("a reader sees the journal without a table that was changed before", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "a reader sees the journal without a table that was changed before",
+                 "[dag][journal]") {
   Fixture f;
-  auto table = deriva::Table<std::uint64_t, std::uint64_t>::open(*f.environment, "progress").value();
+  auto table = Table<std::uint64_t, std::uint64_t>::open(*f.environment, "progress").value();
   insert_range(f.dag, 0, 2);
   std::atomic<bool> stop{false};
   std::atomic<int> torn{0};
@@ -362,7 +188,7 @@ TEST_CASE("a reader sees the journal without a table that was changed before", "
   REQUIRE(appends(*f.environment) == 299);
 }
 
-TEST_CASE("two graphs of one environment share a journal", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "two graphs of one environment share a journal", "[dag][journal]") {
   const GraphDirectory directory;
   Environment environment = open_durable(directory);
   Dag other = open_dag(environment, "other.");
@@ -382,7 +208,8 @@ TEST_CASE("two graphs of one environment share a journal", "[dag][journal]") {
   REQUIRE(wrong_with(open_dag(environment), 10) == "");
 }
 
-TEST_CASE("insertions that come at the same time miss each other in the journal", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "insertions that come at the same time miss each other in the journal",
+                 "[dag][journal]") {
   Fixture f;
   constexpr std::uint64_t each = 100;
   std::atomic<int> failures{0};
@@ -406,7 +233,7 @@ TEST_CASE("insertions that come at the same time miss each other in the journal"
   REQUIRE(appends(*f.environment) > 0);
 }
 
-TEST_CASE("processes that append in turn miss each other's entries", "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "processes that append in turn miss each other's entries", "[dag][journal]") {
   const GraphDirectory directory;
   constexpr std::uint64_t rounds = 200;
   int turns[2][2];  // pipes; a byte: it is this one's turn
@@ -436,3 +263,6 @@ TEST_CASE("processes that append in turn miss each other's entries", "[dag][jour
   }
   REQUIRE(wrong_after_crash(directory, rounds) == "");
 }
+
+}  // namespace
+}  // namespace deriva::test
