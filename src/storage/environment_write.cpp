@@ -147,6 +147,7 @@ Result<Environment::Impl::Attempt> Environment::Impl::attempt() {
     request->outcome = std::move(ran.outcome);
     if (ran.changes != 0 || ran.fault != 0) return Attempt::undone;
   }
+  if (turn_.mixed()) return Attempt::undone_alike;
   return commit(transaction.release(), changed, started);
 }
 

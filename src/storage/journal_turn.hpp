@@ -49,8 +49,10 @@ class JournalTurn {
   };
   /// Brings the contents up to date. Returns a code of LMDB or an error number.
   [[nodiscard]] int begin(MDB_txn* transaction, bool allowed, Trust trust);
-  /// Whether there is something to flush. Then LMDB's transaction changed nothing.
+  /// Whether there is something to flush.
   [[nodiscard]] bool pending() const noexcept { return contents_.size() > published_; }
+  /// Whether tables were changed as well, by another owner: there is no commit of both.
+  [[nodiscard]] bool mixed() const noexcept { return pending() && closed_; }
   /// Makes it durable, and visible to others. Returns 0 or the error number; then nobody appends any more.
   [[nodiscard]] int flush() noexcept;
   /// LMDB has committed.

@@ -156,11 +156,16 @@ TEST_CASE_METHOD(JournaledGraph, "a snapshot sees what is appended after it was 
   REQUIRE(wrong_with(f.dag, 20) == "");
 }
 
-TEST_CASE_METHOD(JournaledGraph, "a reader sees the journal without a table that was changed before",
-                 "[dag][journal]") {
+TEST_CASE_METHOD(JournaledGraph, "journal and tables that a reader sees are not of one moment", "[dag][journal]") {
   Fixture f;
   auto table = Table<std::uint64_t, std::uint64_t>::open(*f.environment, "progress").value();
+  enum : std::uint64_t { begun, done };
+  const auto tell = [&](std::uint64_t what, std::uint64_t size) {
+    return f.environment->write([&](WriteTransaction& transaction) { return table.put(transaction, what, size); });
+  };
   insert_range(f.dag, 0, 2);
+  REQUIRE(tell(begun, 2));
+  REQUIRE(tell(done, 2));
   std::atomic<bool> stop{false};
   std::atomic<int> torn{0};
   std::vector<std::thread> readers;
@@ -169,23 +174,61 @@ TEST_CASE_METHOD(JournaledGraph, "a reader sees the journal without a table that
       while (!stop) {
         const auto agree = f.environment->read([&](const ReadTransaction& transaction) -> Result<bool> {
           const auto size = f.dag.size(transaction);
-          const auto told = table.get(transaction, 0);
-          if (!size || !told) return false;
-          const std::uint64_t progress = told->value_or(2);  // told before the entry is inserted, and never more
-          return *size <= progress && progress <= *size + 1;
+          return *size >= table.get(transaction, done)->value() && *size <= table.get(transaction, begun)->value();
         });
         if (!agree || !*agree) ++torn;
       }
     });
   }
-  for (std::uint64_t n = 2; n < 300; ++n) {
-    REQUIRE(f.environment->write([&](WriteTransaction& transaction) { return table.put(transaction, 0, n + 1); }));
+  const std::uint64_t end = 600;
+  for (std::uint64_t n = 2; n < end; ++n) {
+    REQUIRE(tell(begun, n + 1));
     REQUIRE(f.dag.insert(make_key<Key8>(n), inputs_of(n)).value());
+    REQUIRE(tell(done, n + 1));
   }
   stop = true;
   for (std::thread& reader : readers) reader.join();
   REQUIRE(torn == 0);
-  REQUIRE(appends(*f.environment) == 299);
+  REQUIRE(appends(*f.environment) == end - 1);
+}
+
+TEST_CASE_METHOD(JournaledGraph, "a transaction sees what a session of a later one knows of the journal",
+                 "[dag][journal]") {
+  Fixture f;
+  insert_range(f.dag, 0, 3);
+  const auto old = f.environment->read([&](const ReadTransaction& transaction) -> Result<bool> {
+    // As many threads as there are places for sessions: one of them leaves its own where this one looks.
+    for (std::uint64_t n = 3; n < 43; ++n) {
+      std::thread([&] {
+        insert_range(f.dag, n, n + 1);
+        REQUIRE(f.dag.direct_dependents(make_key<Key8>(n - 1)).value().size() == 1);
+      }).join();
+    }
+    return f.dag.size(transaction).value() == 3 && !f.dag.contains(transaction, make_key<Key8>(3)).value() &&
+           f.dag.direct_dependents(transaction, make_key<Key8>(2)).value().empty();
+  });
+  REQUIRE(old.value());
+  REQUIRE(wrong_with(f.dag, 43) == "");
+}
+
+TEST_CASE_METHOD(JournaledGraph, "lists in memory are served though the journal has others", "[dag][journal]") {
+  Fixture f;
+  PersistentDagOptions options;
+  options.lru_entries = 100;
+  Dag lists = Dag::open(*f.environment, options).value();
+  insert_range(f.dag, 0, 3);
+  for (std::uint64_t n = 3; n < 20; ++n) {
+    REQUIRE(lists.direct_dependents(make_key<Key8>(n - 1)).value().empty());
+    REQUIRE_FALSE(lists.inputs(make_key<Key8>(n)).value());
+    insert_range(f.dag, n, n + 1);
+    REQUIRE(lists.direct_dependents(make_key<Key8>(n - 1)).value() == std::vector<Key8>{make_key<Key8>(n)});
+    REQUIRE(lists.inputs(make_key<Key8>(n)).value() == inputs_of(n));
+  }
+  insert_range(lists, 20, 22);  // to the tables, and everything with it
+  REQUIRE(lists.direct_dependents(make_key<Key8>(20)).value() == std::vector<Key8>{make_key<Key8>(21)});
+  insert_range(f.dag, 22, 25);
+  REQUIRE(lists.direct_dependents(make_key<Key8>(23)).value() == std::vector<Key8>{make_key<Key8>(24)});
+  REQUIRE(wrong_with(lists, 25) == "");
 }
 
 TEST_CASE_METHOD(JournaledGraph, "two graphs of one environment share a journal", "[dag][journal]") {
@@ -206,6 +249,42 @@ TEST_CASE_METHOD(JournaledGraph, "two graphs of one environment share a journal"
   REQUIRE(appends(environment) == 13);
   REQUIRE(wrong_with(other, 10) == "");
   REQUIRE(wrong_with(open_dag(environment), 10) == "");
+}
+
+TEST_CASE_METHOD(JournaledGraph, "changes of one group, some for the journal and some for the tables, undo each other",
+                 "[dag][journal]") {
+  const GraphDirectory directory;
+  Environment environment = open_durable(directory);
+  Dag dag = open_dag(environment);
+  Dag other = open_dag(environment, "other.");
+  auto table = Table<std::uint64_t, std::uint64_t>::open(environment, "others").value();
+  constexpr std::uint64_t each = 200;
+  std::atomic<int> failures{0};
+  const auto expect = [&](bool fulfilled) { failures += fulfilled ? 0 : 1; };
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] {
+    for (std::uint64_t n = 0; n < each; ++n) expect(dag.insert(make_key<Key8>(n), inputs_of(n)).has_value());
+  });
+  threads.emplace_back([&] {
+    for (std::uint64_t n = 0; n < each; ++n) expect(other.insert(make_key<Key8>(n), inputs_of(n)).has_value());
+  });
+  threads.emplace_back([&] {
+    for (std::uint64_t n = 0; n < each; ++n) {
+      expect(
+          environment.write([&](WriteTransaction& transaction) { return table.put(transaction, n, n); }).has_value());
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  REQUIRE(failures == 0);
+  REQUIRE(wrong_with(dag, each) == "");
+  REQUIRE(wrong_with(other, each) == "");
+  const auto size = environment.read([&](const ReadTransaction& transaction) -> Result<std::uint64_t> {
+    std::uint64_t found = 0;
+    for (std::uint64_t n = 0; n < each; ++n) found += table.get(transaction, n)->has_value() ? 1U : 0U;
+    return found;
+  });
+  REQUIRE(size.value() == each);
+  REQUIRE(appends(environment) > 0);
 }
 
 TEST_CASE_METHOD(JournaledGraph, "insertions that come at the same time miss each other in the journal",
