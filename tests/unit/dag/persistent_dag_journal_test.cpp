@@ -1,5 +1,6 @@
 #include <deriva/dag/persistent_dag.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -211,6 +212,30 @@ TEST_CASE_METHOD(JournaledGraph, "a transaction sees what a session of a later o
   REQUIRE(wrong_with(f.dag, 43) == "");
 }
 
+TEST_CASE_METHOD(JournaledGraph, "a tail that is journaled grows for ever, or stays long when it is closed",
+                 "[dag][journal]") {
+  const GraphDirectory directory;
+  PersistentDagOptions options;
+  options.tail_nodes = 256;
+  options.journal_after = 0;
+  std::uint64_t longest = 0;
+  {
+    Environment environment = open_durable(directory);
+    Dag dag = Dag::open(environment, options).value();
+    for (std::uint64_t n = 0; n < 3'000; ++n) {
+      REQUIRE(dag.insert(make_key<Key8>(n), {}).value());
+      longest = std::max(longest, dag.stats().value().tail);
+    }
+    REQUIRE(appends(environment) > 2'900);
+  }
+  REQUIRE(longest > 2 * options.tail_nodes);
+  REQUIRE(longest < 5 * options.tail_nodes);
+  Environment environment = open_durable(directory);
+  const Dag dag = Dag::open(environment, options).value();
+  REQUIRE(dag.stats().value().tail < 509);  // a block that is not full is never merged
+  REQUIRE(dag.check());
+}
+
 TEST_CASE_METHOD(JournaledGraph, "lists in memory are served though the journal has others", "[dag][journal]") {
   Fixture f;
   PersistentDagOptions options;
@@ -257,34 +282,34 @@ TEST_CASE_METHOD(JournaledGraph, "changes of one group, some for the journal and
   Environment environment = open_durable(directory);
   Dag dag = open_dag(environment);
   Dag other = open_dag(environment, "other.");
+  insert_range(dag, 0, 2);  // the journal is this one's
   auto table = Table<std::uint64_t, std::uint64_t>::open(environment, "others").value();
-  constexpr std::uint64_t each = 200;
+  constexpr std::uint64_t each = 300;
   std::atomic<int> failures{0};
-  const auto expect = [&](bool fulfilled) { failures += fulfilled ? 0 : 1; };
+  const auto insert = [&](Dag& into, std::uint64_t n) {
+    return into.insert(make_key<Key8>(n), {make_key<Key8>(9'000'000)}).has_value();
+  };
+  const auto put = [&](std::uint64_t n) {
+    return environment.write([&](WriteTransaction& transaction) { return table.put(transaction, n, n); }).has_value();
+  };
+  const bool graphs = GENERATE(true, false);
   std::vector<std::thread> threads;
-  threads.emplace_back([&] {
-    for (std::uint64_t n = 0; n < each; ++n) expect(dag.insert(make_key<Key8>(n), inputs_of(n)).has_value());
-  });
-  threads.emplace_back([&] {
-    for (std::uint64_t n = 0; n < each; ++n) expect(other.insert(make_key<Key8>(n), inputs_of(n)).has_value());
-  });
-  threads.emplace_back([&] {
-    for (std::uint64_t n = 0; n < each; ++n) {
-      expect(
-          environment.write([&](WriteTransaction& transaction) { return table.put(transaction, n, n); }).has_value());
-    }
-  });
+  for (const std::uint64_t first : {10'000U, 20'000U}) {
+    threads.emplace_back([&, first] {
+      for (std::uint64_t n = first; n < first + each; ++n) failures += insert(dag, n) ? 0 : 1;
+    });
+    threads.emplace_back([&, first] {
+      for (std::uint64_t n = first; n < first + each; ++n) failures += (graphs ? insert(other, n) : put(n)) ? 0 : 1;
+    });
+  }
   for (std::thread& thread : threads) thread.join();
   REQUIRE(failures == 0);
-  REQUIRE(wrong_with(dag, each) == "");
-  REQUIRE(wrong_with(other, each) == "");
-  const auto size = environment.read([&](const ReadTransaction& transaction) -> Result<std::uint64_t> {
-    std::uint64_t found = 0;
-    for (std::uint64_t n = 0; n < each; ++n) found += table.get(transaction, n)->has_value() ? 1U : 0U;
-    return found;
-  });
-  REQUIRE(size.value() == each);
-  REQUIRE(appends(environment) > 0);
+  REQUIRE(dag.check());
+  REQUIRE(dag.size() == 2 + 2 * each);
+  REQUIRE(other.check());
+  REQUIRE(other.size() == (graphs ? 2 * each : 0));
+  const auto size = environment.read([&](const ReadTransaction& transaction) { return table.size(transaction); });
+  REQUIRE(size.value() == (graphs ? 0 : 2 * each));
 }
 
 TEST_CASE_METHOD(JournaledGraph, "insertions that come at the same time miss each other in the journal",
