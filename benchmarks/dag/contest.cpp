@@ -43,8 +43,8 @@ Address needed_entry(std::span<const Entry> entries) {
 
 Sizes::Sizes(std::size_t recipes)
     : fill(recipes),
-      single(std::clamp<std::size_t>(recipes / 400 * 4, 400, 1'904)),
-      hundreds(std::clamp<std::size_t>(recipes / 20 / 400 * 400, 2'000, 20'000)),
+      single(std::clamp<std::size_t>(recipes / 400 * 4, 400, 4'500)),
+      hundreds(std::clamp<std::size_t>(recipes / 20 / 400 * 400, 2'000, 23'200)),
       large(std::clamp<std::size_t>(recipes / 4 / 40'000 * 40'000, 40'000, 200'000)),
       tail(2'500) {}
 

@@ -19,7 +19,7 @@ struct Sizes {
   [[nodiscard]] std::size_t total() const noexcept { return fill + single + hundreds + large + tail; }
 
   std::size_t fill;      ///< In batches of 10,000 into memory, where a flush costs nothing.
-  std::size_t single;    ///< Then, durable, one by one: of a large graph as many as one merge of the tail takes;
+  std::size_t single;    ///< Then, durable, one by one: of a large graph more than its journal takes;
   std::size_t hundreds;  ///< in batches of 100;
   std::size_t large;     ///< in batches of 10,000;
   std::size_t tail;      ///< in small ones, as many as the engine's unmerged tail takes.

@@ -1,5 +1,4 @@
 // Appending a change to the journal instead of committing it to the tables; docs/graph-format.md.
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -197,7 +196,6 @@ int Environment::Impl::follow(Place& place, const detail::Journal* journal, deta
     const Result<detail::Journal*> opened = this->journal(false);
     return opened ? 0 : detail::code_of(opened.error());
   }
-  const auto ended = [&] { return journal->end() != before; };
   if (before.era == detail::era_of(contents.epoch()) && before.bytes > contents.size()) {
     std::vector<std::byte> bytes;
     const int failed = journal->read(static_cast<std::uint32_t>(contents.size()), before.bytes, bytes);
@@ -207,7 +205,7 @@ int Environment::Impl::follow(Place& place, const detail::Journal* journal, deta
       if (contents.adopt(bytes) != bytes.size()) return MDB_CORRUPTED;
     }
   }
-  if (ended()) out = Followed::changed;
+  if (journal->end() != before) out = Followed::changed;
   return 0;
 }
 

@@ -41,7 +41,7 @@ class ReadTransaction {
   ReadTransaction& operator=(const ReadTransaction&) = delete;
   ~ReadTransaction() = default;
 
-  /// Number of the write transaction whose result is seen. Inside a write transaction: its own number.
+  /// Number of the last commit that is seen (what went to a journal is none). Inside a write transaction: its own.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   /// Whether it can also change tables.
   [[nodiscard]] bool writes() const noexcept { return writes_; }
