@@ -209,7 +209,7 @@ TEST_CASE("2 writers and 4 readers in processes of their own disagree", "[dag][c
       Environment environment = deriva::test::open_environment(directory, durability);
       Dag dag = open_small(environment);
       std::mt19937_64 random(n);
-      for (std::uint64_t round = 0; *stop == 0; ++round) {
+      while (*stop == 0) {
         std::vector<Entry> list;
         const std::uint64_t size = 1 + random() % (random() % 4 == 0 ? 100 : 10);
         for (std::uint64_t i = 0; i < size; ++i) {
