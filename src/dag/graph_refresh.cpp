@@ -59,14 +59,10 @@ void GraphView::read_journal(const JournalContents* journal) {
   }
   if (journal == nullptr) return;
   if (known.epoch == 0) begin_end(journal->epoch());
-  while (const std::optional<BytesView> payload = journal->next(known.position)) {
-    const JournaledNodes change(*payload);
-    change.check_follows(state());
-    change.for_each([&](Id id, BytesView key, bool has_entry, std::span<const Id> inputs) {
-      known.end.append(shape_, id, key, has_entry, inputs);
-    });
-    session_.state = change.state();
-  }
+  JournaledNodes::replay(*journal, known.position, session_.state,
+                         [&](Id id, BytesView key, bool has_entry, std::span<const Id> inputs) {
+                           known.end.append(shape_, id, key, has_entry, inputs);
+                         });
 }
 
 // The block that is not full in the tables goes on in memory.

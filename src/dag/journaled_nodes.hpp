@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <deriva/core/bytes.hpp>
@@ -9,6 +11,7 @@
 #include "dag/graph_state.hpp"
 #include "dag/log_end.hpp"
 #include "dag/varint.hpp"
+#include "storage/journal_contents.hpp"
 
 namespace deriva::detail::graph {
 
@@ -25,9 +28,20 @@ class JournaledNodes {
   /// Whether the payload may be of a change of the state with this stamp.
   static bool follows(BytesView payload, std::uint64_t before) noexcept;
 
+  /// Goes through the journal from `position` on, which moves to its end, and `state` with it: calls `append` for every
+  /// node as `for_each` does.
+  template <class Append>
+  static void replay(const JournalContents& journal, std::size_t& position, GraphState& state, Append&& append) {
+    while (const std::optional<BytesView> payload = journal.next(position)) {
+      const JournaledNodes change(*payload);
+      change.check_follows(state);
+      change.for_each(append);
+      state = change.state();
+    }
+  }
+
   /// The state that the change led to.
   const GraphState& state() const noexcept { return state_; }
-  Id first() const noexcept { return first_; }
   /// `Failure` unless it is a change of this state.
   void check_follows(const GraphState& before) const;
   /// Calls `visit(Id, BytesView key, bool has_entry, span<const Id> inputs)` for each node in order.

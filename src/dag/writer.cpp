@@ -79,14 +79,10 @@ void Writer::read_journal(const JournalContents& journal) {
     journal_epoch_ = journal.epoch();
     journal_position_ = 0;
   }
-  while (const std::optional<BytesView> payload = journal.next(journal_position_)) {
-    const JournaledNodes change(*payload);
-    change.check_follows(state());
-    change.for_each([&](Id, BytesView key, bool has_entry, std::span<const Id> inputs) {
-      append(key, view_->hash(key), has_entry, inputs);
-    });
-    state() = change.state();
-  }
+  JournaledNodes::replay(journal, journal_position_, state(),
+                         [&](Id, BytesView key, bool has_entry, std::span<const Id> inputs) {
+                           append(key, view_->hash(key), has_entry, inputs);
+                         });
 }
 
 void Writer::forget() noexcept {

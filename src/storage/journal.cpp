@@ -21,13 +21,6 @@ constexpr std::size_t end_bytes = sizeof(std::uint64_t);
 
 std::atomic_ref<std::uint64_t> atomic(std::uint64_t* word) noexcept { return std::atomic_ref<std::uint64_t>(*word); }
 
-int flush_data(int file) noexcept {
-  while (::fdatasync(file) != 0) {
-    if (errno != EINTR) return errno;
-  }
-  return 0;
-}
-
 /// Fills the file with zeros and makes it durable with its name. What is there of it is of a creation that was cut
 /// short: nothing refers to it yet.
 int fill(int file, int directory) {
@@ -105,7 +98,12 @@ int Journal::append(std::uint32_t at, BytesView bytes) noexcept {
   return flush();
 }
 
-int Journal::flush() noexcept { return flush_data(file_.get()); }
+int Journal::flush() noexcept {
+  while (::fdatasync(file_.get()) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
 
 int Journal::read(std::uint32_t from, std::uint32_t to, std::vector<std::byte>& out) const {
   const std::size_t before = out.size();

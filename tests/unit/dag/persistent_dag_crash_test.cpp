@@ -17,6 +17,7 @@
 
 #include "support/catch.hpp"
 #include "support/from_environment.hpp"
+#include "unit/dag/child_process.hpp"
 #include "unit/dag/persistent_fixture.hpp"
 
 // Processes that end at any moment, and several at once. They are forked before this one opens anything: a fork of an
@@ -28,10 +29,12 @@ using deriva::DagSnapshot;
 using deriva::Durability;
 using deriva::Environment;
 using deriva::Result;
+using deriva::test::code_of;
 using deriva::test::from_environment;
 using deriva::test::GraphDirectory;
 using deriva::test::Key8;
 using deriva::test::make_key;
+using deriva::test::start;
 using Dag = deriva::PersistentDag<Key8>;
 using Entry = std::pair<Key8, std::vector<Key8>>;
 
@@ -75,26 +78,6 @@ class Shared {
  private:
   void* at_;
 };
-
-template <class Work>
-pid_t start(Work work) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    int code = 1;
-    try {
-      code = work();
-    } catch (...) {
-    }
-    ::_exit(code);
-  }
-  REQUIRE(child > 0);
-  return child;
-}
-
-bool succeeded(pid_t child) {
-  int status = 0;
-  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
 
 /// Inserts for ever, and says how far it is sure to have come. Every other seed makes use of the journal.
 int insert_for_ever(const GraphDirectory& directory, std::uint64_t seed, std::atomic<std::uint64_t>& acknowledged) {
@@ -254,7 +237,7 @@ TEST_CASE("2 writers and 4 readers in processes of their own disagree", "[dag][c
   ::usleep(static_cast<useconds_t>(std::chrono::microseconds(period).count()));
   *stop = 1;
   int failed = 0;
-  for (const pid_t child : children) failed += succeeded(child) ? 0 : 1;
+  for (const pid_t child : children) failed += code_of(child) == 0 ? 0 : 1;
   REQUIRE(failed == 0);
   Environment environment = deriva::test::open_environment(directory);
   REQUIRE(open_small(environment).check());

@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <deriva/storage/table.hpp>
 
 #include "support/catch.hpp"
+#include "unit/dag/child_process.hpp"
 #include "unit/dag/journaled_graph.hpp"
 
 // Small insertions that go to the journal. That graphs with one answer as all others do is shown by the suites of
@@ -26,29 +26,6 @@ namespace deriva::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Runs `work` in a child process and returns its exit code.
-template <class Work>
-pid_t start(Work work) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    int code = 1;
-    try {
-      code = work();
-    } catch (...) {
-    }
-    ::_exit(code);
-  }
-  REQUIRE(child > 0);
-  return child;
-}
-
-int code_of(pid_t child) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 TEST_CASE_METHOD(JournaledGraph, "the wrong changes go to the journal", "[dag][journal]") {
   const GraphDirectory directory;
