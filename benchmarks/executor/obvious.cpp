@@ -26,7 +26,7 @@ namespace asio = boost::asio;
 using deriva::Address;
 using deriva::Blob;
 
-/// What one would write first.
+/// What one would write first: every input is spawned, and then awaited.
 class ObviousExecutor {
  public:
   ObviousExecutor(const Job& job, const std::unordered_map<Address, deriva::Recipe>& recipes, asio::thread_pool& pool)
@@ -40,7 +40,7 @@ class ObviousExecutor {
       co_return flight->value;
     }
     const std::vector<Address>& inputs = recipes_.at(address).inputs;
-    for (std::size_t i = 1; i < inputs.size(); ++i) asio::co_spawn(pool_, materialize(inputs[i]), asio::detached);
+    for (const Address& input : inputs) asio::co_spawn(pool_, materialize(input), asio::detached);
     std::vector<Blob> values;
     for (const Address& input : inputs) values.push_back(co_await materialize(input));
     flight->value = job_.run(values);

@@ -158,11 +158,11 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void report_progress(Lock& lock, const RequestPtr& request);
 
   // engine_slots.cpp: who works
-  void wake(std::size_t ready);
+  void wake(std::size_t ready, bool goes_on = false);
   void wake() { wake(plan_.ready_count()); }
   void drain();
   std::unique_ptr<Worker> enter();
-  void leave(std::unique_ptr<Worker> worker);
+  void leave(std::unique_ptr<Worker> worker, bool goes_on);
   bool run_here(Lock& lock);
   bool clear_up(Lock& lock);
   bool to_write() const;

@@ -54,7 +54,7 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
     if (active_ < options_.concurrency && has_work() && !stopping_) {
       std::unique_ptr<Worker> worker = enter();
       while (!slot.result && !stopping_ && step(lock, *worker)) check_deadline();
-      leave(std::move(worker));
+      leave(std::move(worker), false);
     } else {
       if (!run_here(lock)) {
         std::optional<Clock::time_point> until = deadline;
@@ -117,8 +117,9 @@ bool Engine::make_room(Lock& lock) {
   return true;
 }
 
-/// Sees to it that as many threads work as there is work for, of which so many ready nodes.
-void Engine::wake(std::size_t ready) {
+/// Sees to it that as many threads work as there is work for, of which so many ready nodes. `goes_on`: this thread will,
+/// if one more is wanted, as soon as it returns from its task.
+void Engine::wake(std::size_t ready, bool goes_on) {
   if (stopping_) return;
   if (!may_run()) ready = can_make_room() ? 1 : 0;
   const bool to_plan = may_explore() || plan_.can_check_waits();
@@ -128,7 +129,8 @@ void Engine::wake(std::size_t ready) {
   const std::size_t wanted = std::min(options_.concurrency, busy_ + waiting);
   while (active_ + posted_ < wanted) {
     ++posted_;
-    scheduler_->post([self = shared_from_this()] { self->drain(); });
+    auto task = [self = shared_from_this()] { self->drain(); };
+    std::exchange(goes_on, false) ? scheduler_->post_next(std::move(task)) : scheduler_->post(std::move(task));
   }
   if (blocked_ > 0 && waiting > 0 && active_ < options_.concurrency) changed_.notify_all();
   if (holds_back() && options_.concurrency > 1) watch();
@@ -170,7 +172,7 @@ std::unique_ptr<Worker> Engine::enter() {
   return worker;
 }
 
-void Engine::leave(std::unique_ptr<Worker> worker) {
+void Engine::leave(std::unique_ptr<Worker> worker, bool goes_on) {
   recycle(std::move(worker->owner));
   worker->batch.clear();
   worker->ran.clear();
@@ -180,7 +182,7 @@ void Engine::leave(std::unique_ptr<Worker> worker) {
   if (stopping_) {
     changed_.notify_all();
   } else {
-    wake();
+    wake(plan_.ready_count(), goes_on);
   }
 }
 
@@ -195,7 +197,7 @@ void Engine::drain() {
     if (steps % 16 == 0) worker->now = Clock::now();
     if (worker->now >= end) break;
   }
-  leave(std::move(worker));
+  leave(std::move(worker), true);
 }
 
 /// A slice of what failures and cancellations leave behind. Who waits for the mutex comes next.

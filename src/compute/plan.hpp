@@ -271,6 +271,7 @@ class Plan {
   void finish_requests(NodeId node, const FailuresPtr& failures, bool only_impatient = false);
   void leave_request(std::uint32_t slot);
   void join_turn(Turn turn, std::uint32_t request);
+  void leave_turn(Turn turn, std::uint32_t request);
   std::uint32_t pick(Turn turn);
   void next_turn(Turn turn, std::uint32_t request, bool has_more);
 

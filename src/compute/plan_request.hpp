@@ -34,6 +34,8 @@ struct PlanRequest {
   NodeQueue unexpanded;        ///< Those that are to be expanded.
   std::uint32_t ready = none;  ///< The queue of those, if there are any.
   std::array<std::uint32_t, 2> next_in_turn{none, none};
+  std::uint32_t turns = 0;  ///< That it joined, to run, when it had had less than who was first.
+  std::uint64_t jobs = 0;   ///< That were taken of it.
   Priority priority = Priority::normal;
   GracePeriods::Period period = 0;  ///< Of its exploration.
   bool expands = false;             ///< It has a turn to expand, or has it now.

@@ -186,7 +186,9 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
       work.param_bytes == 0 ? BytesView() : BytesView(EdgePool::bytes_behind(run, work.edge_count), work.param_bytes);
   Job& job = batch.jobs.emplace_back();
   job.node = node;
-  job.owner = requests_[n.owner].id;
+  Request& owner = requests_[n.owner];
+  ++owner.jobs;
+  job.owner = owner.id;
   job.params = params;
   job.function = functions_[work.function].function;
   job.average = functions_[work.function].average;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <boost/asio/defer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,6 +38,7 @@ class AsioScheduler final : public Scheduler {
   AsioScheduler(asio::any_io_executor io, std::size_t blocking_tasks)
       : io_(std::move(io)), spawner_(io_), blocking_tasks_(blocking_tasks) {}
   void post(std::function<void()> task) override { asio::post(io_, std::move(task)); }
+  void post_next(std::function<void()> task) override { asio::defer(io_, std::move(task)); }
   void spawn(std::shared_ptr<Call> call) override { spawner_.spawn(std::move(call)); }
   void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
     timer_.arm(io_, when, std::move(task));

@@ -23,6 +23,9 @@ class Scheduler {
 
   /// Runs the task soon on a thread of the I/O executor, never inside this call.
   virtual void post(std::function<void()> task) = 0;
+  /// The same from a task that is about to end: the thread that runs it goes on with this one, after all that waits
+  /// for its turn, and no other thread is woken for it.
+  virtual void post_next(std::function<void()> task) { post(std::move(task)); }
 
   /// Runs the task as `post` does, at that time or soon after it, instead of any earlier one that has not run yet.
   /// Calls of these two exclude each other.

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <future>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -26,6 +28,38 @@ struct AsyncFixture : ComputeFixture {
   explicit AsyncFixture(const ExecutorOptions& options = {}) : executor(io.get_executor(), *store, registry, options) {}
   asio::io_context io{1};
   Executor<FunctionRegistry> executor;
+};
+
+/// An `io_context`'s executor that counts what was given to it, and how much of that as a continuation of what ran.
+class CountingExecutor {
+ public:
+  struct Counts {
+    int all = 0;
+    int continuations = 0;
+  };
+  CountingExecutor(asio::io_context& io, Counts& counts) noexcept : io_(&io), counts_(&counts) {}
+
+  template <class Task>
+  void execute(Task task) const {
+    ++counts_->all;
+    counts_->continuations += is_continuation_ ? 1 : 0;
+    asio::post(*io_, std::move(task));
+  }
+  [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const noexcept { return *io_; }
+  [[nodiscard]] static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
+    return asio::execution::blocking.never;
+  }
+  [[nodiscard]] CountingExecutor require(asio::execution::relationship_t::continuation_t) const noexcept {
+    CountingExecutor copy = *this;
+    copy.is_continuation_ = true;
+    return copy;
+  }
+  friend bool operator==(const CountingExecutor& a, const CountingExecutor& b) noexcept = default;
+
+ private:
+  asio::io_context* io_;
+  Counts* counts_;
+  bool is_continuation_ = false;
 };
 
 TEST_CASE("async_materialize: a callback runs on the I/O executor, never inside the call, also for a hit") {
@@ -168,6 +202,30 @@ TEST_CASE("async_materialize: the host's own handlers get their turn beside a la
   }
   REQUIRE(done);
   REQUIRE(turns > 10);
+}
+
+TEST_CASE("async_materialize: a request that goes on after its turn wakes no other thread for that") {
+  constexpr int functions = 5;
+  ComputeFixture f;
+  asio::io_context io(1);
+  CountingExecutor::Counts counts;
+  ExecutorOptions options;
+  options.concurrency = 1;
+  Executor<FunctionRegistry> executor(CountingExecutor(io, counts), *f.store, f.registry, options);
+  f.add("slow", [](std::span<const Blob> inputs, const Params&) {  // Takes longer than a turn.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    return inputs.empty() ? Blob::copy_of("s") : inputs[0];
+  });
+  Address end = f.recipe("slow", {});
+  for (int i = 1; i < functions; ++i) end = f.recipe("slow", {end});
+  std::string seen;
+  executor.async_materialize(end, {}, [&](const Result<Blob>& value) { seen = text_of(value); });
+  io.run();
+  REQUIRE(seen == "s");
+  REQUIRE(counts.continuations >= functions - 1);
+  REQUIRE(counts.all > counts.continuations);
 }
 
 }  // namespace

@@ -65,6 +65,39 @@ TEST_CASE("plan: requests take turns, and none waits for all of another") {
   REQUIRE(order.find("small") != std::string::npos);
 }
 
+TEST_CASE("plan: a small request gets more than every second turn beside a large one, which is not left waiting") {
+  constexpr int small_nodes = 100;
+  PlanFixture f;
+  PlanFixture::Inputs many;
+  for (int i = 0; i < 3'000; ++i) {
+    many.push_back("x" + std::to_string(i));
+    f.recipe(many.back(), {});
+  }
+  f.recipe("large", many);
+  f.request(1, "large");
+  f.expand_all();
+  for (int i = 0; i < 1'024; ++i) f.complete(f.take_ready());
+  const bool is_chain = GENERATE(true, false);
+  PlanFixture::Inputs inputs;
+  for (int i = 0; i < small_nodes; ++i) {
+    const std::string name = "s" + std::to_string(i);
+    f.recipe(name, is_chain && i > 0 ? PlanFixture::Inputs{inputs.back()} : PlanFixture::Inputs{});
+    inputs.push_back(name);
+  }
+  f.recipe("small", is_chain ? PlanFixture::Inputs{inputs.back()} : inputs);
+  f.request(2, "small");
+  f.expand_all();
+  int of_large = 0;
+  for (bool is_over = false; !is_over;) {
+    const PlanJob taken = f.take_ready();
+    of_large += taken.name[0] == 'x' ? 1 : 0;
+    is_over = taken.name == "small";
+    f.complete(taken);
+  }
+  REQUIRE(of_large < small_nodes * 9 / 10);
+  REQUIRE(of_large > small_nodes * 8 / 10);
+}
+
 TEST_CASE("plan: a more urgent request comes first, and a less urgent one is not forgotten") {
   PlanFixture f;
   PlanFixture::Inputs urgent;
