@@ -30,11 +30,21 @@ class UseHistory {
     }
   }
 
-  /// Counts one insertion into a cache of so many entries: a generation lasts for eight times as many.
+  /// Counts one insertion into a cache of so many entries: a generation lasts for eight times as many. Complexity:
+  /// linear in the counters whose turn it is to be halved, and in pages of others: while there are few entries, many.
   void tick(std::size_t entries) noexcept {
-    for (due_ += counters_.size(); due_ >= 8 * entries + 8; due_ -= 8 * entries + 8) {
-      if (zeroed_[hand_ / page]) counters_[hand_] /= 2;
-      if (++hand_ == counters_.size()) {
+    const std::size_t each = 8 * entries + 8;
+    due_ += counters_.size();
+    std::size_t left = due_ / each;
+    due_ %= each;
+    while (left > 0) {
+      const std::size_t count = std::min({left, page - hand_ % page, counters_.size() - hand_});
+      if (zeroed_[hand_ / page]) {
+        for (std::uint8_t& counter : counters_.subspan(hand_, count)) counter /= 2;
+      }
+      left -= count;
+      hand_ += count;
+      if (hand_ == counters_.size()) {
         hand_ = 0;
         ++generation_;
       }
