@@ -285,14 +285,8 @@ class PersistentDag {
 
   template <class Operation>
   auto append(Operation&& operation) -> std::invoke_result_t<Operation, WriteTransaction&> {
-    std::optional<std::invoke_result_t<Operation, WriteTransaction&>> out;
-    auto call = [&](WriteTransaction& transaction) -> Result<void> {
-      out.emplace(operation(transaction));
-      if (!*out) return out->error();
-      return {};
-    };
-    if (auto done = engine_->append(call); !done) return std::move(done).error();
-    return *std::move(out);
+    using Out = std::invoke_result_t<Operation, WriteTransaction&>;
+    return detail::result_of_write<Out>(operation, [this](auto& call) { return engine_->append(call); });
   }
 
   /// Gives entries from `at` on, at most `limit`, and moves `at`.

@@ -108,15 +108,7 @@ class Environment {
     using Out = std::invoke_result_t<Operation, WriteTransaction&>;
     static_assert(is_transaction_result<Out>,
                   "the operation must return a deriva::Result (never an awaitable or a reference)");
-    std::optional<Out> out;
-    auto call = [&](WriteTransaction& transaction) -> Result<void> {
-      out.emplace(operation(transaction));
-      if (!*out) return out->error();
-      return {};
-    };
-    Result<void> done = write_erased(call);
-    if (!done) return std::move(done).error();
-    return std::move(*out);
+    return detail::result_of_write<Out>(operation, [this](auto& call) { return write_erased(call); });
   }
 
   [[nodiscard]] Result<EnvironmentStats> stats() const;

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
+#include <utility>
 
 #include <deriva/core/error.hpp>
 
@@ -86,5 +88,24 @@ class WriteTransaction : public ReadTransaction {
   std::uint64_t changes_ = 0;
   int fault_ = 0;
 };
+
+namespace detail {
+
+/// What a write comes to: the result of the operation when it was called last, or else the error of `run`, which makes
+/// the call that it is given in a transaction, more than once if need be.
+template <class Out, class Operation, class Run>
+Out result_of_write(Operation& operation, const Run& run) {
+  std::optional<Out> out;
+  auto call = [&](WriteTransaction& transaction) -> Result<void> {
+    out.emplace(operation(transaction));
+    if (!*out) return out->error();
+    return {};
+  };
+  Result<void> done = run(call);
+  if (!done) return std::move(done).error();
+  return *std::move(out);
+}
+
+}  // namespace detail
 
 }  // namespace deriva
