@@ -117,8 +117,8 @@ bool Engine::make_room(Lock& lock) {
   return true;
 }
 
-/// Sees to it that as many threads work as there is work for, of which so many ready nodes. `goes_on`: this thread will,
-/// if one more is wanted, as soon as it returns from its task.
+/// Sees to it that as many threads work as there is work for, of which so many ready nodes. `goes_on`: this thread
+/// will, if one more is wanted, as soon as it returns from its task.
 void Engine::wake(std::size_t ready, bool goes_on) {
   if (stopping_) return;
   if (!may_run()) ready = can_make_room() ? 1 : 0;
