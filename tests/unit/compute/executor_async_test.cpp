@@ -200,7 +200,9 @@ Address slow_chain(ComputeFixture& f, int length) {
 
 TEST_CASE("async_materialize: the host's own handlers get their turn beside a large request") {
   constexpr int functions = 10;
-  AsyncFixture f;
+  ExecutorOptions options;
+  options.concurrency = 1;
+  AsyncFixture f(options);
   const Address end = slow_chain(f, functions);
   bool done = false;
   f.executor.async_materialize(end, {}, [&](const Result<Blob>& value) { done = value.has_value(); });
