@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cerrno>
+#include <exception>
+#include <iostream>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,8 +11,8 @@
 
 namespace deriva::test {
 
-/// Runs `work`, which returns an exit code, in a process of its own. To be called before this process opens anything: a
-/// fork of an open environment cannot use it.
+/// Runs `work`, which returns an exit code, in a process of its own; what it throws is printed, and the code is 1. To
+/// be called before this process opens anything: a fork of an open environment cannot use it.
 template <class Work>
 pid_t start(Work work) {
   const pid_t child = ::fork();
@@ -18,6 +20,8 @@ pid_t start(Work work) {
     int code = 1;
     try {
       code = work();
+    } catch (const std::exception& thrown) {
+      std::cerr << "process " << ::getpid() << " threw: " << thrown.what() << '\n';
     } catch (...) {
     }
     ::_exit(code);
