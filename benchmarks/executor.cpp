@@ -13,6 +13,7 @@
 #include "executor/memory.hpp"
 #include "executor/requests.hpp"
 #include "executor/shapes.hpp"
+#include "executor/turns_apart.hpp"
 #include "support/scratch.hpp"
 #include "support/suite.hpp"
 
@@ -35,5 +36,7 @@ void run_suite(const bench::Options& options, bench::Report& report) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return bench::suite_main(argc, argv, "executor", run_suite, bench::request_children());
+  bench::Children children = bench::request_children();
+  children.merge(bench::turn_children());
+  return bench::suite_main(argc, argv, "executor", run_suite, children);
 }

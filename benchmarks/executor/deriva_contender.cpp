@@ -47,18 +47,22 @@ bool keeps_in_memory() { return can_leave_unstored<deriva::ExecutorOptions>; }
 
 DerivaContender::DerivaContender(const WorkGraph& graph, fs::path directory, Keep keep)
     : graph_(graph), directory_(std::move(directory)), keep_(keep) {
-  renew();
+  const std::vector<deriva::Recipe> recipes = recipes_of(graph_);
+  target_ = recipes.back().address();
+  keep_ == Keep::memory&& keeps_in_memory() && fs::exists(directory_) ? open() : renew();
+}
+
+void DerivaContender::open() {
+  deriva::StoreOptions options;
+  if (keep_ != Keep::sync) options.environment.durability = deriva::Durability::relaxed;
+  store_.emplace(deriva::Store::open(directory_, options).value());
 }
 
 void DerivaContender::renew() {
   store_.reset();
   fs::remove_all(directory_);
-  deriva::StoreOptions options;
-  if (keep_ != Keep::sync) options.environment.durability = deriva::Durability::relaxed;
-  store_.emplace(deriva::Store::open(directory_, options).value());
-  const std::vector<deriva::Recipe> recipes = recipes_of(graph_);
-  store_->put_recipes(recipes).value();
-  target_ = recipes.back().address();
+  open();
+  store_->put_recipes(recipes_of(graph_)).value();
 }
 
 double DerivaContender::operator()(Job& job, std::size_t threads) {

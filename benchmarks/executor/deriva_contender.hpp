@@ -25,12 +25,14 @@ enum class Keep : std::uint8_t {
 /// are stored go to a new store every time. 0 threads: SyncExecutor.
 class DerivaContender {
  public:
-  /// `directory` is emptied, and used until the end.
+  /// `directory` is used until the end. It is emptied first, unless results stay in memory and another one of this
+  /// graph has made it.
   DerivaContender(const WorkGraph& graph, std::filesystem::path directory, Keep keep);
 
   double operator()(Job& job, std::size_t threads);
 
  private:
+  void open();
   void renew();
 
   const WorkGraph& graph_;

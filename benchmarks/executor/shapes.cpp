@@ -1,6 +1,7 @@
 #include "executor/shapes.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "compare/plot.hpp"
 #include "executor/contender.hpp"
 #include "executor/deriva_contender.hpp"
+#include "executor/turns_apart.hpp"
 #include "support/samples.hpp"
 
 namespace bench {
@@ -17,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The obvious design does not survive chains of some times as many nodes: the stack overflows.
-constexpr std::size_t obvious_chain = 4'000;
+constexpr std::size_t obvious_depth = 4'000;
 
 struct Goals {
   double empty;  ///< ns per node.
@@ -28,29 +30,23 @@ const std::map<std::string, Goals> goals{
 
 std::string threads_id(std::size_t threads) { return ".t" + std::to_string(threads); }
 
-/// All contenders on one graph, in turns; samples are ns per node, by "CONTENDER tN".
+/// All contenders on one graph, in turns, each in a process of its own; samples are ns per node, by "CONTENDER tN".
 class ShapeContest {
  public:
-  ShapeContest(const WorkGraph& graph, std::uint64_t work_ns, const fs::path& scratch)
-      : graph_(graph), work_(work_ns), ours_(graph, scratch / "shape", Keep::memory) {}
+  ShapeContest(std::string shape, std::size_t nodes, std::uint64_t work_ns, fs::path scratch)
+      : nodes_(nodes), graph_(make_graph(shape, nodes)), work_(work_ns), store_(std::move(scratch) / "shape") {
+    fs::remove_all(store_);
+    const DerivaContender made(graph_, store_, Keep::memory);
+  }
 
-  void add(const std::string& contender, Turn turn, const WorkGraph& graph, std::size_t threads) {
-    turns_.emplace_back([this, contender, turn = std::move(turn), &graph, threads] {
-      Job job(graph, work_);
-      samples_.add(contender + threads_id(threads), "", turn(job, threads) / static_cast<double>(graph.size()));
-    });
+  [[nodiscard]] const WorkGraph& graph() const noexcept { return graph_; }
+
+  /// With one thread and with two. `turns`: of each round.
+  void add(const std::string& contender, std::size_t turns, std::size_t most_nodes = no_limit) {
+    if (!has_contender(contender)) return;
+    for (const std::size_t threads : {1U, 2U}) add(contender, contender, threads, turns, most_nodes);
   }
-  void add(const std::string& contender, const Turn& turn) {
-    if (!turn) return;
-    for (const std::size_t threads : {1U, 2U}) add(contender, turn, graph_, threads);
-  }
-  void add_ours() {
-    add("deriva", [this](Job& job, std::size_t threads) { return ours_(job, threads); });
-  }
-  void add_sync() {
-    add(
-        "SyncExecutor", [this](Job& job, std::size_t threads) { return ours_(job, threads); }, graph_, 0);
-  }
+  void add_sync(std::size_t turns) { add("SyncExecutor", "deriva", 0, turns, no_limit); }
 
   const Samples& run(std::size_t rounds) {
     take_turns(rounds, turns_);
@@ -58,28 +54,37 @@ class ShapeContest {
   }
 
  private:
-  const WorkGraph& graph_;
+  static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
+  void add(const std::string& name, const std::string& contender, std::size_t threads, std::size_t turns,
+           std::size_t most_nodes) {
+    const std::size_t nodes = std::min(nodes_, most_nodes);
+    const std::size_t size = nodes == nodes_ ? graph_.size() : make_graph(graph_.shape, nodes).size();
+    turns_.emplace_back([this, name, size,
+                         wanted = TurnsApart{contender, graph_.shape, nodes, work_.rounds(), threads, turns, store_}] {
+      samples_.add(name + threads_id(wanted.threads), "", take_turns_apart(wanted) / static_cast<double>(size));
+    });
+  }
+
+  const std::size_t nodes_;
+  const WorkGraph graph_;
   const Work work_;
-  DerivaContender ours_;
+  const fs::path store_;
   std::vector<std::function<void()>> turns_;
   Samples samples_;
 };
 
-/// Of the same shape, and shorter where the whole one is too deep for it.
-WorkGraph for_the_obvious(const WorkGraph& graph) {
-  if (graph.shape == "chain") return chain_graph(std::min(graph.size(), obvious_chain));
-  if (graph.shape == "ladder") return ladder_graph(std::min(graph.size(), obvious_chain));
-  return graph;
-}
-
-void measure_empty(const WorkGraph& graph, std::size_t rounds, const fs::path& scratch, Report& report,
-                   std::vector<Panel>& panels) {
-  ShapeContest contest(graph, 0, scratch);
-  const WorkGraph shorter = for_the_obvious(graph);
-  contest.add_ours();
-  contest.add_sync();
-  contest.add("oneTBB flow graph", tbb_turn());
-  for (const std::size_t threads : {1U, 2U}) contest.add("co_spawn per node", obvious_turn(), shorter, threads);
+void measure_empty(const std::string& shape, std::size_t nodes, std::size_t rounds, const fs::path& scratch,
+                   Report& report, std::vector<Panel>& panels) {
+  ShapeContest contest(shape, nodes, 0, scratch);
+  const WorkGraph& graph = contest.graph();
+  constexpr std::size_t turns = 9;
+  contest.add("deriva", turns);
+  contest.add_sync(turns);
+  contest.add("oneTBB flow graph", turns);
+  // A turn of the obvious design takes a second.
+  shape == "chain" || shape == "ladder" ? contest.add("co_spawn per node", turns, obvious_depth)
+                                        : contest.add("co_spawn per node", 1);
   const Samples& samples = contest.run(rounds);
   const std::string id = "executor.empty." + graph.shape;
   Panel panel{graph.shape + ", empty functions, per node", Unit::nanoseconds, Better::lower, {}};
@@ -105,11 +110,13 @@ void measure_empty(const WorkGraph& graph, std::size_t rounds, const fs::path& s
   panels.push_back(std::move(panel));
 }
 
-void measure_speedup(const WorkGraph& graph, const std::string& name, std::uint64_t work_ns, double goal,
-                     std::size_t rounds, const fs::path& scratch, Report& report) {
-  ShapeContest contest(graph, work_ns, scratch);
-  contest.add_ours();
-  contest.add("oneTBB flow graph", tbb_turn());
+void measure_speedup(const std::string& shape, std::size_t nodes, const std::string& name, std::uint64_t work_ns,
+                     double goal, std::size_t rounds, const fs::path& scratch, Report& report) {
+  ShapeContest contest(shape, nodes, work_ns, scratch);
+  const WorkGraph& graph = contest.graph();
+  constexpr std::size_t turns = 3;
+  contest.add("deriva", turns);
+  contest.add("oneTBB flow graph", turns);
   const Samples& samples = contest.run(rounds);
   Row row{"executor." + name + "." + graph.shape + ".speedup",
           samples.ratio("deriva.t1", "deriva.t2", ""),
@@ -150,20 +157,21 @@ void measure_shapes(const Options& options, Report& report, const fs::path& scra
   const std::size_t nodes = std::min<std::size_t>(options.n.value_or(100'000), 100'000);
   const std::size_t rounds = std::max<std::size_t>(options.repetitions, 3);
   std::vector<Panel> panels;
-  for (const auto& make : {chain_graph, wide_graph, layered_graph, tree_graph, ladder_graph}) {
-    const WorkGraph graph = make(nodes);
-    measure_empty(graph, rounds, scratch, report, panels);
-    const double goal = goals.at(graph.shape).speedup_1us;
+  for (const std::string shape : {"chain", "wide", "layered", "tree", "ladder"}) {
+    measure_empty(shape, nodes, rounds, scratch, report, panels);
+    const double goal = goals.at(shape).speedup_1us;
     if (goal == 0) continue;  // There is nothing to do at the same time.
-    measure_speedup(graph, "1us", 1'000, goal, rounds, scratch, report);
-    measure_speedup(make(nodes / 20), "50us", 50'000, 1.93, rounds, scratch, report);
+    measure_speedup(shape, nodes, "1us", 1'000, goal, rounds, scratch, report);
+    measure_speedup(shape, nodes / 20, "50us", 50'000, 1.93, rounds, scratch, report);
   }
   measure_stored(tree_graph(nodes), rounds, scratch, report);
   report.note(
       "executor.empty: per node, functions that do next to nothing, from making the executor to its end; for oneTBB "
       "building, running and destroying the graph. The obvious design computes a chain and a ladder of " +
-      std::to_string(obvious_chain) + " nodes: in ones of some times as many its stack overflows");
-  if (!tbb_turn()) report.note("built without oneTBB: its rows are left out");
+      std::to_string(obvious_depth) +
+      " nodes: in ones of some times as many its stack overflows. Each in a process of its own, warm: the median of "
+      "nine turns (of one, where the obvious design takes a second) per round");
+  if (!has_contender("oneTBB flow graph")) report.note("built without oneTBB: its rows are left out");
   if (!keeps_in_memory())
     report.note("this executor always stores its results: executor.empty and .speedup include that");
   if (options.docs.empty()) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <random>
 #include <set>
@@ -105,6 +106,15 @@ WorkGraph ladder_graph(std::size_t nodes) {
   return graph;
 }
 
+WorkGraph make_graph(const std::string& shape, std::size_t nodes) {
+  const std::map<std::string, WorkGraph (*)(std::size_t)> shapes{{"chain", chain_graph},
+                                                                 {"wide", wide_graph},
+                                                                 {"layered", layered_graph},
+                                                                 {"tree", tree_graph},
+                                                                 {"ladder", ladder_graph}};
+  return shapes.at(shape)(nodes);
+}
+
 std::vector<deriva::Recipe> recipes_of(const WorkGraph& graph) {
   std::vector<deriva::Recipe> recipes;
   std::vector<deriva::Address> addresses;
@@ -125,6 +135,12 @@ Work::Work(std::uint64_t wanted) {
   double least = std::numeric_limits<double>::max();
   for (int i = 0; i < 50; ++i) least = std::min(least, nanoseconds([] { spin(rounds); }));
   rounds_ = static_cast<std::uint64_t>(static_cast<double>(wanted) * rounds / least);
+}
+
+Work Work::of_rounds(std::uint64_t rounds) noexcept {
+  Work work(0);
+  work.rounds_ = rounds;
+  return work;
 }
 
 void Work::operator()() const noexcept { spin(rounds_); }

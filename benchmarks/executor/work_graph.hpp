@@ -32,6 +32,9 @@ struct WorkGraph {
 /// Two nodes on each rung, each of which needs both of the rung below.
 [[nodiscard]] WorkGraph ladder_graph(std::size_t nodes);
 
+/// One of these, by the name of its shape.
+[[nodiscard]] WorkGraph make_graph(const std::string& shape, std::size_t nodes);
+
 /// The graph as recipes of "node" version "1", in order. Nodes that have the same inputs differ by a param.
 [[nodiscard]] std::vector<deriva::Recipe> recipes_of(const WorkGraph& graph);
 
@@ -40,6 +43,9 @@ struct WorkGraph {
 class Work {
  public:
   explicit Work(std::uint64_t nanoseconds);
+  /// The same as another process has measured.
+  [[nodiscard]] static Work of_rounds(std::uint64_t rounds) noexcept;
+  [[nodiscard]] std::uint64_t rounds() const noexcept { return rounds_; }
   void operator()() const noexcept;
 
  private:

@@ -23,6 +23,7 @@
 #include <deriva/compute/materialize_options.hpp>
 #include <deriva/store/store.hpp>
 
+#include "compute/endable_wait.hpp"
 #include "compute/engine_events.hpp"
 #include "compute/error_memo.hpp"
 #include "compute/fair_mutex.hpp"
@@ -384,11 +385,13 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   LoneWork lone_;                           ///< Exploring, and functions that are not worth sharing.
   std::optional<Clock::time_point> watch_;  ///< When to look whether it gets on.
   bool guarded_ = false;                    ///< Somebody will: something waits for it.
+  EndableWait guarding_;                    ///< Of who does. Has a lock of its own.
   std::size_t active_ = 0;                  ///< Slots taken: threads that may run plain functions.
   std::size_t busy_ = 0;                    ///< Of these: outside the lock, working.
   std::size_t inside_ = 0;                  ///< Other threads inside: coroutine functions that are being finished.
   std::size_t posted_ = 0;                  ///< Drains that were posted and have not begun.
-  std::size_t blocked_ = 0;                 ///< Threads that wait for `changed_`.
+  std::size_t blocked_ = 0;                 ///< Threads that wait for `changed_`,
+  std::size_t callers_ = 0;                 ///< and those of them that work when there is something to do.
   bool exploring_ = false;  ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
   bool stopping_ = false;
   bool closed_ = false;  ///< Nothing of what ran when it was stopped runs any more.

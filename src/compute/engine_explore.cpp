@@ -69,6 +69,7 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
     const bool fits = reader.numbering() == worker.numbering;
     if (fits) look_up(worker, reader);
     lock.lock();
+    mutex_.let_in(lock);
     worker.now = events_.on() ? Clock::now() : worker.now;
     const bool answered = fits && plan_.numbering() == worker.numbering;
     if (answered) {

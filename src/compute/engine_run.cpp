@@ -74,6 +74,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   const Clock::duration taken = is_timed ? Clock::now() - started : Clock::duration();
 
   lock.lock();
+  if (is_tiny) mutex_.let_in(lock);  // Who would wait for long, between so many short holds, and be woken after each.
   if (is_tiny) lone_.end(ticket);
   if (is_timed) pace_.functions_took(taken, count);
   announce(lock, worker);

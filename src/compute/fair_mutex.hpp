@@ -26,7 +26,9 @@ class FairMutex {
     if (waiting_.load(std::memory_order_relaxed) == 0) return;
     const std::uint32_t seen = entered_.load(std::memory_order_relaxed);
     lock.unlock();
-    entered_.wait(seen, std::memory_order_relaxed);  // Who waits has not entered yet, and will.
+    // Who waits has not entered yet, and will.
+    for (int pauses = 0; pauses < 1'000 && entered_.load(std::memory_order_relaxed) == seen; ++pauses) pause();
+    entered_.wait(seen, std::memory_order_relaxed);
     lock.lock();
   }
 

@@ -17,15 +17,18 @@ class Pace {
     const float value = per_node(time, count);
     value > function_ ? static_cast<void>(function_ = value) : follow(function_, value);
   }
-  /// What was done for them under the mutex. Functions that take `longest` are shared in any case: what takes longer
-  /// than that was interrupted.
+  /// What was done for them under the mutex.
   void engine_took(std::chrono::nanoseconds time, std::size_t count) noexcept {
     follow(engine_, std::min(per_node(time, count), longest));
   }
 
   [[nodiscard]] float function() const noexcept { return function_; }
   /// Of functions that take so long each: whether one thread can prepare and settle some while another one runs some.
-  [[nodiscard]] bool worth_sharing(float function) const noexcept { return function >= engine_; }
+  /// What is done under the mutex takes longer then, since its memory goes to and fro between the processors: if both
+  /// took as long as each other, nothing would be won (executor.empty.wide.t2).
+  [[nodiscard]] bool worth_sharing(float function) const noexcept {
+    return function >= std::min(1.5F * engine_, longest);
+  }
   /// The same, of what runs at present; nothing is known at first.
   [[nodiscard]] bool worth_sharing() const noexcept { return function_ == 0 || worth_sharing(function_); }
 
@@ -38,6 +41,7 @@ class Pace {
     average += (value - average) * weight;
   }
 
+  /// Functions that take so long are shared in any case: what takes longer under the mutex was interrupted.
   static constexpr float longest = 400;
 
   float function_ = 0;

@@ -85,6 +85,7 @@ struct alignas(64) PlanNode {
   bool expired : 1 = false;          ///< A running one, of which it is being told that its time was over.
   bool poisoning : 1 = false;        ///< Poisoned, and listed for what is above it.
   bool is_joined : 1 = false;        ///< By other requests than its owner, which are listed.
+  std::uint16_t unused : 2 = 0;      ///< Else to make a node would be to read it, too (executor.empty.wide: 6 %).
 };
 static_assert(sizeof(PlanNode) == 64);
 

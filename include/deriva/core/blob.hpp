@@ -15,7 +15,7 @@ class BlobLoan;
 }  // namespace detail
 
 /// An immutable, reference-counted sequence of bytes. Copying copies a pointer. A default-constructed blob is empty.
-/// Each thread keeps the memory of some small blobs that it destroys, 120 KiB at most, for those that it makes.
+/// Each thread keeps the memory of some small blobs that it destroys, 240 KiB at most, for those that it makes.
 ///
 /// Thread safety: distinct blobs that share bytes may be used and destroyed from different threads; one blob object
 /// follows the rules of `std::shared_ptr`.

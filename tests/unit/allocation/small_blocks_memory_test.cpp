@@ -13,7 +13,7 @@ namespace {
 using detail::SmallBlocks;
 
 std::vector<void*> allocate_many(std::size_t bytes) {
-  std::vector<void*> blocks(2 * SmallBlocks::most_kept);
+  std::vector<void*> blocks(2 * SmallBlocks::most_kept / SmallBlocks::size_of(bytes));
   for (void*& block : blocks) block = SmallBlocks::allocate(bytes);
   return blocks;
 }
@@ -28,7 +28,8 @@ TEST_CASE("small blocks: what a thread keeps is lost when it ends") {
     for (const std::size_t bytes : {1U, 30U, 56U, 72U}) free_all(allocate_many(bytes), bytes);
     kept = SmallBlocks::kept_bytes();
   }).join();
-  REQUIRE(kept == SmallBlocks::most_kept * (24 + 40 + 56 + 72));
+  REQUIRE(kept <= 4 * SmallBlocks::most_kept);
+  REQUIRE(kept > 4 * SmallBlocks::most_kept - (24 + 40 + 56 + 72));
   REQUIRE(allocated_bytes() == before);
 }
 

@@ -12,17 +12,18 @@ using std::chrono::nanoseconds;
 
 TEST_CASE("pace: functions that nobody has measured are shared") { REQUIRE(Pace().worth_sharing()); }
 
-TEST_CASE("pace: functions are shared if they take as long as what is done for each under the mutex") {
+TEST_CASE("pace: functions are shared if they take half as long again as what is done for each under the mutex") {
   Pace pace;
-  for (int i = 0; i < 100; ++i) {
-    pace.function_took(nanoseconds(150));
+  for (int i = 0; i < 200; ++i) {
+    pace.function_took(nanoseconds(170));
     pace.engine_took(nanoseconds(100 * 256), 256);
   }
   REQUIRE(pace.worth_sharing());
-  for (int i = 0; i < 100; ++i) pace.engine_took(nanoseconds(200 * 256), 256);
+  REQUIRE_FALSE(pace.worth_sharing(130));
+  for (int i = 0; i < 200; ++i) pace.engine_took(nanoseconds(200 * 256), 256);
   REQUIRE_FALSE(pace.worth_sharing());
-  REQUIRE(pace.worth_sharing(250));
-  for (int i = 0; i < 100; ++i) pace.function_took(nanoseconds(300));
+  REQUIRE(pace.worth_sharing(320));
+  for (int i = 0; i < 200; ++i) pace.function_took(nanoseconds(330));
   REQUIRE(pace.worth_sharing());
 }
 
