@@ -248,7 +248,6 @@ void Engine::shutdown() {
   cancel_all(lock, false);  // Other executors may wait for what runs to its end.
   for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
   changed_.notify_all();
-  guarding_.end();
   ++blocked_;
   changed_.wait(lock, [this] { return active_ == 0 && inside_ == 0; });
   --blocked_;
