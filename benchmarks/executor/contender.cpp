@@ -22,11 +22,11 @@ std::uint64_t sum_of(std::span<const deriva::Blob> inputs) {
 
 deriva::Blob Job::run(std::span<const deriva::Blob> inputs) const { return blob_of(run(sum_of(inputs))); }
 
-std::atomic<std::uint64_t>& Job::calls_of_thread() const noexcept {
-  static std::atomic<std::size_t> threads{0};
-  thread_local const std::size_t number = threads.fetch_add(1, std::memory_order_relaxed);
-  return calls_[number % calls_.size()].count;
-}
+Job::Job(const WorkGraph& graph, const Work& work)
+    : graph_(graph), expected_(graph.expected()), work_(work), id_([] {
+        static std::atomic<std::uint64_t> jobs{0};
+        return ++jobs;
+      }()) {}
 
 void Job::check(const std::string& contender, std::uint64_t value) {
   std::uint64_t calls = 0;

@@ -76,7 +76,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   lock.lock();
   if (is_tiny) mutex_.let_in(lock);  // Who would wait for long, between so many short holds, and be woken after each.
   if (is_tiny) lone_.end(ticket);
-  if (is_timed) pace_.functions_took(taken, count);
+  if (is_timed) observe(worker, taken);
   announce(lock, worker);
   --busy_;
   settle(lock, worker, prepared);
@@ -95,6 +95,7 @@ void Engine::prepare(Worker& worker) {
   worker.ran.resize(worker.batch.jobs.size());
   worker.look_backs.clear();
   worker.unexplained.clear();
+  bool is_uniform = false;
   Routine routine;
   RequestId last = 0;
   Request* owner = nullptr;
@@ -105,7 +106,10 @@ void Engine::prepare(Worker& worker) {
     ran.reset();
     if (job.owner != last) owner = owner_of(worker, last = job.owner).get();
     if (owner != nullptr) ++owner->begun;
-    if (job.function != routine.function) routine = Routine(job, options_);
+    if (job.function != routine.function) {
+      is_uniform = i == 0;
+      routine = Routine(job, options_);
+    }
     ran.measured = routine.is_timed || job.flight.number != 0 || ++worker.calls % Routine::timed_calls == 0;
     if (!ran.measured) ran.compute_time = routine.time;
     if (routine.is_just_called && job.verify_rate <= 0 && !job.was_computed()) continue;
@@ -114,6 +118,7 @@ void Engine::prepare(Worker& worker) {
     if (routine.is_explained) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }
+  worker.is_timed_whole = is_uniform && !routine.is_timed && count >= timed_batch;
 }
 
 void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {

@@ -64,7 +64,7 @@ void Engine::settle_jobs(Worker& worker) {
         extra->cut_off = extra->is_stored = false;
       }
     }
-    if (ran.measured) observe(*job.function, ran.compute_time);
+    if (ran.measured && !worker.is_timed_whole) observe(*job.function, ran.compute_time);
     if (!*ran.result) find_addresses(worker);
     if (!*ran.result && retry_later(worker, job, ran)) continue;
     if (extra != nullptr && extra->cut_off) {
@@ -88,6 +88,15 @@ void Engine::put_back(Worker& worker) {
     end_flight(job);
     plan_.put_back(job.node);
   }
+}
+
+/// How long a batch took. Of single calls that are short, most would be the look at the clock.
+void Engine::observe(const Worker& worker, std::chrono::nanoseconds time) {
+  const std::size_t count = worker.ran.size();
+  pace_.functions_took(time, count);
+  if (!worker.is_timed_whole) return;
+  plan_.observe(worker.batch.jobs.front().function->number,
+                static_cast<float>(time.count()) / static_cast<float>(count));
 }
 
 void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time) {

@@ -121,6 +121,7 @@ struct Worker {
   std::vector<std::optional<StoredBlob>> stored;  ///< As the batch's missing inputs.
   std::vector<Address> addresses;                 ///< Of those. Zero: it is not known any more.
   bool reread = false;                            ///< Whether anything was read for the batch.
+  bool is_timed_whole = false;                    ///< All jobs are of one function, and short.
   bool puts_back = false;                         ///< Whether any job is put back,
   bool fails = false;                             ///< or has failed.
   std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.
