@@ -25,7 +25,7 @@ struct Edge {
 class EdgePool {
  public:
   /// The longest run. The inputs and the params of a recipe take less, by the limits of its encoding.
-  static constexpr std::uint32_t page = 1U << 16U;
+  static constexpr std::uint32_t longest = 1U << 16U;
 
   EdgePool() { unused_.fill(none); }
 
@@ -42,7 +42,7 @@ class EdgePool {
     return reinterpret_cast<std::byte*>(run + edges);
   }
 
-  /// The first edge of a run. Requires: 0 < length <= page.
+  /// The first edge of a run. Requires: 0 < length <= longest.
   std::uint32_t take(std::uint32_t count) {
     const std::size_t size_class = class_of(count);
     const std::uint32_t run = unused_[size_class];
@@ -51,7 +51,7 @@ class EdgePool {
       return run;
     }
     const std::uint32_t size = size_of(size_class);
-    if (size > left_) add_page();
+    if (size > left_) add_block((size + page - 1) / page);
     left_ -= size;
     return std::exchange(end_, end_ + size);
   }
@@ -63,8 +63,9 @@ class EdgePool {
   void clear() { *this = EdgePool(); }
 
  private:
+  static constexpr std::uint32_t page = 1U << 12U;
   static constexpr std::size_t exact = 8;
-  static constexpr std::size_t classes = exact + 13;
+  static constexpr std::size_t classes = exact + std::bit_width(longest / exact) - 1;
 
   static std::size_t class_of(std::uint32_t count) noexcept {
     return count <= exact ? count - 1 : exact + std::bit_width((count - 1) / exact) - 1;
@@ -73,17 +74,19 @@ class EdgePool {
     return static_cast<std::uint32_t>(size_class < exact ? size_class + 1 : exact << (size_class - exact + 1));
   }
 
-  /// What was left of the last one is given up.
-  void add_page() {
-    pages_.push_back(std::make_unique_for_overwrite<Edge[]>(page));
-    end_ = static_cast<std::uint32_t>(pages_.size() - 1) * page;
-    left_ = page;
+  /// Of so many pages, one behind the other. What was left of the last one is given up.
+  void add_block(std::uint32_t count) {
+    end_ = static_cast<std::uint32_t>(pages_.size()) * page;
+    left_ = count * page;
+    Edge* const block = blocks_.emplace_back(std::make_unique_for_overwrite<Edge[]>(left_)).get();
+    for (std::uint32_t at = 0; at < left_; at += page) pages_.push_back(block + at);
   }
 
-  std::vector<std::unique_ptr<Edge[]>> pages_;
+  std::vector<std::unique_ptr<Edge[]>> blocks_;
+  std::vector<Edge*> pages_;
   std::array<std::uint32_t, classes> unused_{};
   std::uint32_t end_ = 0;
-  std::uint32_t left_ = 0;  ///< Of the last page.
+  std::uint32_t left_ = 0;  ///< Of the last block.
 };
 
 }  // namespace deriva::detail

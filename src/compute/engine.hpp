@@ -248,8 +248,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void settle(Lock& lock, Worker& worker, Clock::duration prepared);
   void settle_jobs(Worker& worker);
   void put_back(Worker& worker);
-  void observe(const Worker& worker, std::chrono::nanoseconds time);
-  void observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time);
+  void observe(const ResolvedFunction& function, std::chrono::nanoseconds time, std::size_t calls = 1);
   void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
                     std::chrono::nanoseconds compute_time, Verification* verification,
                     std::vector<Address> discovered = {});

@@ -76,7 +76,11 @@ bool Engine::run(Lock& lock, Worker& worker) {
   lock.lock();
   if (is_tiny) mutex_.let_in(lock);  // Who would wait for long, between so many short holds, and be woken after each.
   if (is_tiny) lone_.end(ticket);
-  if (is_timed) observe(worker, taken);
+  if (worker.is_timed_whole) {  // Of single calls that are short, most would be the look at the clock.
+    observe(*worker.batch.jobs.front().function, taken, count);
+  } else if (is_timed) {
+    pace_.functions_took(taken, count);
+  }
   announce(lock, worker);
   --busy_;
   settle(lock, worker, prepared);

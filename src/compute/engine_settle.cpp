@@ -90,18 +90,10 @@ void Engine::put_back(Worker& worker) {
   }
 }
 
-/// How long a batch took. Of single calls that are short, most would be the look at the clock.
-void Engine::observe(const Worker& worker, std::chrono::nanoseconds time) {
-  const std::size_t count = worker.ran.size();
-  pace_.functions_took(time, count);
-  if (!worker.is_timed_whole) return;
-  plan_.observe(worker.batch.jobs.front().function->number,
-                static_cast<float>(time.count()) / static_cast<float>(count));
-}
-
-void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds compute_time) {
-  plan_.observe(function.number, static_cast<float>(compute_time.count()));
-  pace_.function_took(compute_time);
+/// How long so many calls of it took.
+void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds time, std::size_t calls) {
+  plan_.observe(function.number, static_cast<float>(time.count()) / static_cast<float>(calls));
+  calls == 1 ? pace_.function_took(time) : pace_.functions_took(time, calls);
 }
 
 /// The same for a function that did not run in a batch of this thread's.
