@@ -93,6 +93,9 @@ Result<detail::FileIdentity> find_data_file(int directory, const std::filesystem
   Result<detail::FileIdentity> file = detail::check_own_file(directory, "data.mdb", user);
   if (file || file.error().code() != Errc::not_found) return file;
   if (detail::check_own_file(directory, "store.id")) {
+    // Unless another process has just created both, in the other order.
+    file = detail::check_own_file(directory, "data.mdb", user);
+    if (file || file.error().code() != Errc::not_found) return file;
     return Error(Errc::corrupted, fmt::format("{} has a store.id, but data.mdb is missing", path.string()));
   }
   if (!create) return Error(Errc::not_found, fmt::format("there is no store in {}", path.string()));
