@@ -14,34 +14,9 @@
 #include <deriva/core/error.hpp>
 
 #include "storage/posix.hpp"
+#include "storage/temporary_file.hpp"
 
 namespace deriva::detail {
-
-/// A file under `tmp/` that is being written. Its lock tells other processes that someone is alive behind it; it is
-/// removed unless it gets its final name.
-class TemporaryFile {
- public:
-  /// Lifetime: `directory` stays open as long as the file.
-  [[nodiscard]] static Result<TemporaryFile> create(int directory);
-  TemporaryFile(TemporaryFile&& other) noexcept = default;
-  TemporaryFile& operator=(TemporaryFile&&) = delete;
-  ~TemporaryFile();
-
-  [[nodiscard]] int get() const noexcept { return file_.get(); }
-  /// Gives the file its final name, replacing another file.
-  [[nodiscard]] Result<void> rename_to(int directory, const std::string& path);
-
- private:
-  TemporaryFile(int directory, std::string name, FileDescriptor file) noexcept
-      : directory_(directory), name_(std::move(name)), file_(std::move(file)) {}
-
-  int directory_;
-  std::string name_;  // empty once it has another
-  FileDescriptor file_;
-};
-
-/// Removes files of `tmp/` that nobody writes any more; looks at a bounded number of them.
-[[nodiscard]] Result<void> remove_stale_temporaries(int directory);
 
 /// The files of large values, named by digest: `blobs/ab/cdef...`.
 /// Thread safety: all members, from any thread, also of several processes.

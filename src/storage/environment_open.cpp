@@ -12,6 +12,7 @@
 
 #include "storage/environment_impl.hpp"
 #include "storage/lmdb_error.hpp"
+#include "storage/temporary_file.hpp"
 
 namespace deriva {
 namespace {
@@ -75,10 +76,8 @@ Result<std::optional<std::string>> read_identity_file(int directory) {
 }
 
 /// Gives a finished file its name unless that is taken, and makes the name durable.
-Result<void> publish(int directory, const std::string& temporary, const char* name) {
-  const int failed = ::linkat(directory, temporary.c_str(), directory, name, 0) == 0 || errno == EEXIST ? 0 : errno;
-  ::unlinkat(directory, temporary.c_str(), 0);
-  if (failed != 0) return detail::system_error(failed, fmt::format("creating {}", name));
+Result<void> publish(int directory, const detail::TemporaryFile& file, const char* name) {
+  if (auto done = file.link_as(directory, name); !done) return done;
   if (const int unsynced = detail::sync_file(directory); unsynced != 0) {
     return detail::system_error(unsynced, "flushing the directory of the store");
   }
@@ -86,19 +85,14 @@ Result<void> publish(int directory, const std::string& temporary, const char* na
 }
 
 Result<void> write_identity_file(int directory, const std::string& text) {
-  if (auto tmp = detail::open_subdirectory(directory, "tmp"); !tmp) return tmp.error();
-  const auto name = detail::random_name();
-  if (!name) return name.error();
-  const std::string temporary = "tmp/" + *name;
-  const detail::FileDescriptor file = detail::open_at(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
-  if (!file.is_open()) return detail::system_error(errno, "creating store.id");
-  int failed = detail::write_all(file.get(), as_bytes(text));
-  if (failed == 0) failed = detail::sync_file(file.get());
-  if (failed != 0) {
-    ::unlinkat(directory, temporary.c_str(), 0);
-    return detail::system_error(failed, "writing store.id");
-  }
-  return publish(directory, temporary, "store.id");
+  const Result<detail::FileDescriptor> tmp = detail::open_subdirectory(directory, "tmp");
+  if (!tmp) return tmp.error();
+  const Result<detail::TemporaryFile> file = detail::TemporaryFile::create(tmp->get());
+  if (!file) return file.error();
+  int failed = detail::write_all(file->get(), as_bytes(text));
+  if (failed == 0) failed = detail::sync_file(file->get());
+  if (failed != 0) return detail::system_error(failed, "writing store.id");
+  return publish(directory, *file, "store.id");
 }
 
 /// Ends a read transaction in the way that keeps the tables opened in it.
@@ -158,17 +152,16 @@ std::string lmdb_path(int directory, const std::filesystem::path& path) {
 }
 
 Result<void> create_data_file(int directory, const std::filesystem::path& path) {
-  if (auto tmp = open_subdirectory(directory, "tmp"); !tmp) return tmp.error();
-  const auto name = random_name();
-  if (!name) return name.error();
+  const Result<FileDescriptor> tmp = open_subdirectory(directory, "tmp");
+  if (!tmp) return tmp.error();
   StoreId id{};
   if (auto done = random_bytes(id); !done) return done.error();
-  const std::string temporary = "tmp/" + *name;
-  if (const int failed = build_data_file(fmt::format("{}/{}", lmdb_path(directory, path), temporary), id)) {
-    ::unlinkat(directory, temporary.c_str(), 0);
+  const Result<TemporaryFile> file = TemporaryFile::create(tmp->get());
+  if (!file) return file.error();
+  if (const int failed = build_data_file(fmt::format("{}/tmp/{}", lmdb_path(directory, path), file->name()), id)) {
     return lmdb_error(failed, fmt::format("creating data.mdb in {}", path.string()));
   }
-  return publish(directory, temporary, "data.mdb");
+  return publish(directory, *file, "data.mdb");
 }
 
 }  // namespace detail

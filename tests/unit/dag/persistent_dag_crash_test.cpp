@@ -18,7 +18,7 @@
 
 #include "support/catch.hpp"
 #include "support/from_environment.hpp"
-#include "unit/dag/child_process.hpp"
+#include "support/child_process.hpp"
 #include "unit/dag/persistent_fixture.hpp"
 
 // Processes that end at any moment, and several at once. They are forked before this one opens anything: a fork of an

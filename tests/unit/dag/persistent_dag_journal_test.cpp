@@ -16,7 +16,7 @@
 #include <deriva/storage/table.hpp>
 
 #include "support/catch.hpp"
-#include "unit/dag/child_process.hpp"
+#include "support/child_process.hpp"
 #include "unit/dag/journaled_graph.hpp"
 
 // Small insertions that go to the journal. That graphs with one answer as all others do is shown by the suites of

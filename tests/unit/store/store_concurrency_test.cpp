@@ -1,10 +1,15 @@
 #include <atomic>
+#include <cstdint>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <stdlib.h>  // mkdtemp is POSIX, not std
+
 #include "support/catch.hpp"
+#include "support/child_process.hpp"
 #include "unit/store/store_fixture.hpp"
 
 namespace deriva::test {
@@ -62,6 +67,31 @@ TEST_CASE("store: a recipe is never seen without its edges") {
   done = true;
   reader.join();
   REQUIRE(wrong == 0);
+}
+
+TEST_CASE("store: of processes that open a new one at the same time, one finds it half made or loses what it wrote") {
+  std::string pattern = (std::filesystem::temp_directory_path() / "deriva-store-XXXXXX").string();
+  const std::filesystem::path place = ::mkdtemp(pattern.data());
+  for (int round = 0; round < 40; ++round) {
+    const std::filesystem::path directory = place / std::to_string(round);
+    std::vector<pid_t> children;
+    for (int n = 0; n < 6; ++n) {
+      children.push_back(start([&] {
+        StoreOptions options;
+        options.environment.durability = Durability::relaxed;
+        Store store = Store::open(directory, options).value();
+        const std::string text(200'000, static_cast<char>('a' + n));
+        const Address leaf = store.put_leaf(as_bytes(text)).value();
+        const Address recipe = store.put_recipe(recipe_of("f", {leaf}, {{"n", std::int64_t{n}}})).value();
+        return as_text(*store.value(leaf).value()) == text && store.recipe(recipe).value() ? 0 : 2;
+      }));
+    }
+    for (const pid_t child : children) REQUIRE(code_of(child) == 0);
+    StoreOptions options;
+    options.environment.durability = Durability::relaxed;
+    REQUIRE(Store::open(directory, options).value().stats().value().recipes == 6);
+  }
+  std::filesystem::remove_all(place);
 }
 
 }  // namespace
