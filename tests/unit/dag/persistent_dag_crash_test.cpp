@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "support/catch.hpp"
-#include "support/from_environment.hpp"
 #include "support/child_process.hpp"
+#include "support/from_environment.hpp"
 #include "unit/dag/persistent_fixture.hpp"
 
 // Processes that end at any moment, and several at once. They are forked before this one opens anything: a fork of an
