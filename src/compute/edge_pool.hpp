@@ -4,9 +4,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
+
+#include <deriva/core/bytes.hpp>
 
 #include "compute/slab.hpp"
 
@@ -20,7 +23,7 @@ struct Edge {
   std::uint32_t previous;
 };
 
-/// Edges in runs: those of one node lie one after the other, and behind them the bytes of its params. Runs that were
+/// Edges in runs: those of one node lie one after the other, and behind them its params, if it has any. Runs that were
 /// given back are used again for the same length (rounded up to a power of two above eight edges).
 class EdgePool {
  public:
@@ -33,13 +36,22 @@ class EdgePool {
   /// A whole run, by its first edge.
   Edge* run(std::uint32_t first) noexcept { return &(*this)[first]; }
 
-  /// How long a run of so many edges and bytes is.
-  static constexpr std::uint32_t length_of(std::uint32_t edges, std::uint32_t bytes) noexcept {
-    return edges + (bytes + static_cast<std::uint32_t>(sizeof(Edge)) - 1) / static_cast<std::uint32_t>(sizeof(Edge));
+  /// How long a run of so many edges and so many bytes of params is.
+  static constexpr std::uint32_t length_of(std::uint32_t edges, std::size_t bytes) noexcept {
+    return bytes == 0 ? edges : edges + static_cast<std::uint32_t>((sizeof(Size) + bytes - 1) / sizeof(Edge) + 1);
   }
-  /// Where the bytes behind so many edges of a run are.
-  static std::byte* bytes_behind(Edge* run, std::uint32_t edges) noexcept {
-    return reinterpret_cast<std::byte*>(run + edges);
+  static void put_params(Edge* run, std::uint32_t edges, BytesView params) noexcept {
+    auto* const behind = reinterpret_cast<std::byte*>(run + edges);
+    const auto size = static_cast<Size>(params.size());
+    std::memcpy(behind, &size, sizeof(size));
+    std::memcpy(behind + sizeof(size), params.data(), params.size());
+  }
+  /// Requires: it has some.
+  static BytesView params_of(const Edge* run, std::uint32_t edges) noexcept {
+    const auto* const behind = reinterpret_cast<const std::byte*>(run + edges);
+    Size size = 0;
+    std::memcpy(&size, behind, sizeof(size));
+    return {behind + sizeof(size), size};
   }
 
   /// The first edge of a run. Requires: 0 < length <= longest.
@@ -63,6 +75,8 @@ class EdgePool {
   void clear() { *this = EdgePool(); }
 
  private:
+  using Size = std::uint32_t;
+
   static constexpr std::uint32_t page = 1U << 12U;
   static constexpr std::size_t exact = 8;
   static constexpr std::size_t classes = exact + std::bit_width(longest / exact) - 1;

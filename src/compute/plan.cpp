@@ -212,16 +212,20 @@ void Plan::set_stored(NodeId node, std::optional<Blob> value, std::uint64_t byte
 
 /// Passes on, to what has not begun below, how it is wanted.
 void Plan::raise(NodeId node, float rate, bool keep_going) {
-  const auto has_it = [&](const Node& n) {
+  const auto has_it = [&](NodeId of, const Node& n) {
     return n.state == State::available || n.state == State::running ||
-           (n.work.verify_rate >= rate && (n.keep_going || !keep_going));
+           (rate_of(of, n) >= rate && (n.keep_going || !keep_going));
   };
   visit_.assign(1, node);
   while (!visit_.empty()) {
-    Node& n = nodes_[visit_.back()];
+    const NodeId next = visit_.back();
     visit_.pop_back();
-    if (has_it(n)) continue;
-    n.work.verify_rate = std::max(n.work.verify_rate, rate);
+    Node& n = nodes_[next];
+    if (has_it(next, n)) continue;
+    if (rate_of(next, n) < rate) {
+      n.is_verified = true;
+      verify_rates_.at(next) = rate;
+    }
     n.keep_going = n.keep_going || keep_going;
     for (std::uint32_t i = 0; i < n.work.edge_count; ++i) {
       const NodeId input = edges_[n.work.first_edge + i].input;

@@ -277,6 +277,7 @@ class Plan {
 
   // plan_inline.hpp
   void end_exploring(const Node& n);
+  float rate_of(NodeId node, const Node& n) const;
   void leave(std::uint32_t request);
   void release(NodeId node, Node& n);
   void give_up(NodeId node, Node& n);
@@ -365,6 +366,7 @@ class Plan {
   std::vector<Function> functions_;
   std::vector<Limit> limits_{Limit{}};
   SparseSlab<FailuresPtr> poisoned_;  ///< Of poisoned nodes, by number.
+  SparseSlab<float> verify_rates_;    ///< Of those that are verified.
   std::array<std::array<Turns, priorities>, 2> turns_;
   std::uint32_t picks_ = 0;
   std::size_t expansions_ = 0;

@@ -85,6 +85,7 @@ void Plan::shrink_if_empty() {
   ids_.clear();
   queues_.clear();
   poisoned_.clear();
+  verify_rates_.clear();
   orphans_ = {};
   kept_enough_ = {};
   fresh_ = {};

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "compute/plan.hpp"
@@ -54,13 +53,11 @@ inline void Plan::set_recipe(NodeId node, const Found& found) {
   work.path += work.cost;
   const auto count = static_cast<std::uint32_t>(found.inputs.size());
   work.edge_count = count;
-  work.param_bytes = static_cast<std::uint32_t>(found.params.size());
-  if (const std::uint32_t length = EdgePool::length_of(count, work.param_bytes); length > 0) {
+  n.has_params = !found.params.empty();
+  if (const std::uint32_t length = EdgePool::length_of(count, found.params.size()); length > 0) {
     work.first_edge = edges_.take(length);
     Edge* const run = edges_.run(work.first_edge);
-    if (!found.params.empty()) {
-      std::memcpy(EdgePool::bytes_behind(run, count), found.params.data(), found.params.size());
-    }
+    if (n.has_params) EdgePool::put_params(run, count, found.params);
     const std::uint32_t owner = n.owner;
     const Recompute below = n.forces_inputs ? Recompute::everything : Recompute::nothing;
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -127,8 +124,8 @@ inline void Plan::to_be_expanded(NodeId node, Node& n, Request& request, bool fi
   edge = {input.node, dependent, below.first_dependent, none};
   if (below.first_dependent != none) edges_[below.first_dependent].previous = number;
   below.first_dependent = number;
-  if (above.work.verify_rate > below.work.verify_rate || (above.keep_going && !below.keep_going)) {
-    raise(input.node, above.work.verify_rate, above.keep_going);
+  if (above.is_verified || (above.keep_going && !below.keep_going)) {
+    raise(input.node, rate_of(dependent, above), above.keep_going);
   }
   if (below.state == State::unexpanded || below.state == State::expanding) {
     below.work.path = std::max(below.work.path, above.work.path);

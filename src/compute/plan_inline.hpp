@@ -12,6 +12,9 @@ namespace deriva::detail {
 /// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
 inline void Plan::end_exploring(const Node& n) { exploring_.end(requests_[n.owner].period, kept_enough_); }
 
+/// At which its executions are to be verified; 0: not at all.
+inline float Plan::rate_of(NodeId node, const Node& n) const { return n.is_verified ? verify_rates_[node] : 0; }
+
 /// One node less, or no longer open.
 inline void Plan::leave(std::uint32_t request) {
   Request& left = requests_[request];
@@ -81,10 +84,11 @@ inline void Plan::forget(Node& n) {
     if (below.state != State::available) unlink(run[i]);
     release(input, below);
   }
-  edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, work.param_bytes));
+  const std::size_t param_bytes = n.has_params ? EdgePool::params_of(run, work.edge_count).size() : 0;
+  edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, param_bytes));
   work.first_edge = none;
   work.edge_count = 0;
-  work.param_bytes = 0;
+  n.has_params = false;
 }
 
 /// Of what gets ready, the one with the longest way to go is the first to run; the others queue.

@@ -11,8 +11,8 @@
 
 namespace deriva::detail {
 
-/// A node of a plan: one cache line. What it needs until it is available gives way to its value.
-struct alignas(64) PlanNode {
+/// A node of a plan. What it needs until it is available gives way to its value.
+struct PlanNode {
   enum class State : std::uint8_t {
     gone,
     unexpanded,
@@ -26,12 +26,10 @@ struct alignas(64) PlanNode {
     dropped,  ///< Nobody wants it, nothing finds it, and a queue still has it.
   };
   struct Work {
-    std::uint32_t first_edge = none;  ///< To its inputs; behind them lie its params.
+    std::uint32_t first_edge = none;  ///< To its inputs; behind them lie its params, if it has any.
     std::uint32_t edge_count = 0;
-    std::uint32_t param_bytes = 0;
     std::uint32_t pending = 0;  ///< Inputs that are not available. While it runs: what its function waits for.
     std::uint32_t function = 0;
-    float verify_rate = 0;
     float cost = 0;  ///< In nanoseconds. Of an available node: the bytes of its value, which is in the store.
     float path = 0;  ///< The cost of the longest way from here to a target, its own included once it is known.
   };
@@ -85,8 +83,10 @@ struct alignas(64) PlanNode {
   bool expired : 1 = false;          ///< A running one, of which it is being told that its time was over.
   bool poisoning : 1 = false;        ///< Poisoned, and listed for what is above it.
   bool is_joined : 1 = false;        ///< By other requests than its owner, which are listed.
-  std::uint16_t unused : 2 = 0;      ///< Else to make a node would be to read it, too (executor.empty.wide: 6 %).
+  bool has_params : 1 = false;
+  bool is_verified : 1 = false;  ///< At a rate that is kept for it.
+  // All bits are in use: else to make a node would be to read it, too (executor.empty.wide: 6 %).
 };
-static_assert(sizeof(PlanNode) == 64);
+static_assert(sizeof(PlanNode) == 56);
 
 }  // namespace deriva::detail

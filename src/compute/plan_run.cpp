@@ -138,9 +138,8 @@ void Plan::admit(NodeId node, Node& n, Taking& taking) {
 
 inline bool Plan::may_go_along(const Node& node, float along) const {
   const Function& function = functions_[node.work.function];
-  return node.interest > 0 && !node.poisoned && node.work.verify_rate <= 0 &&
-         node.reason == RunReason::never_computed && function.is_plain && function.average > 0 &&
-         function.average < along && function.limits == no_limits;
+  return node.interest > 0 && !node.poisoned && !node.is_verified && node.reason == RunReason::never_computed &&
+         function.is_plain && function.average > 0 && function.average < along && function.limits == no_limits;
 }
 
 /// Adds what depends on the jobs that were added, as far as it is known that nothing else is missing: of a node with
@@ -182,8 +181,7 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
   const auto number = static_cast<std::uint32_t>(batch.jobs.size());
   n.next = number;
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
-  const BytesView params =
-      work.param_bytes == 0 ? BytesView() : BytesView(EdgePool::bytes_behind(run, work.edge_count), work.param_bytes);
+  const BytesView params = n.has_params ? EdgePool::params_of(run, work.edge_count) : BytesView();
   Job& job = batch.jobs.emplace_back();
   job.node = node;
   Request& owner = requests_[n.owner];
@@ -194,7 +192,7 @@ void Plan::add_job(NodeId node, Node& n, Batch& batch) {
   job.average = functions_[work.function].average;
   job.first_input = first;
   job.input_count = work.edge_count;
-  job.verify_rate = work.verify_rate;
+  job.verify_rate = rate_of(node, n);
   job.reason = n.reason;
   std::uint64_t moved = 0;
   const bool explores = exploring_.any();

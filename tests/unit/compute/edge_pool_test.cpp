@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,24 @@ TEST_CASE("edge pool: runs of any length lie in one another, or not in one piece
     runs.pop_back();
   }
   REQUIRE(std::all_of(runs.begin(), runs.end(), [&](const Run& run) { return is_whole(pool, run); }));
+}
+
+TEST_CASE("edge pool: params reach into another run, or are not as they were") {
+  EdgePool pool;
+  for (const std::uint32_t edges : {0U, 1U, 3U}) {
+    for (std::uint32_t bytes = 1; bytes < 100; ++bytes) {
+      const std::string params(bytes, 'p');
+      const std::uint32_t length = EdgePool::length_of(edges, bytes);
+      REQUIRE((length - edges) * sizeof(Edge) < bytes + 4 + sizeof(Edge));
+      const Run run = take(pool, length, bytes);
+      const Run behind = take(pool, 1, 7);
+      EdgePool::put_params(pool.run(run.first), edges, as_bytes(params));
+      REQUIRE(std::ranges::equal(EdgePool::params_of(pool.run(run.first), edges), as_bytes(params)));
+      REQUIRE(is_whole(pool, behind));
+      REQUIRE(is_whole(pool, {run.first, edges, bytes}));
+    }
+  }
+  REQUIRE(EdgePool::length_of(5, 0) == 5);
 }
 
 TEST_CASE("edge pool: a run that was given back is not taken again") {
