@@ -122,6 +122,7 @@ class Environment::Impl {
   Result<Place*> begin_read(bool nested);
   int start_in(Place& place);
   int start_native(Place& place);
+  int start_unchecked(Place& place);
 
   // environment_journal.cpp
   enum class Followed : std::uint8_t { up_to_date, changed };

@@ -1,5 +1,6 @@
 // Read transactions, and facts about an environment.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -89,7 +90,28 @@ int Environment::Impl::start_in(Place& place) {
   }
 }
 
+/// LMDB takes the number of the last commit, and then copies its meta page, which the next commit but one writes over.
+/// Who is interrupted in between has a later state under the number of an earlier one, and whoever remembers something
+/// of that number would mix the two. Such a transaction is begun again: while its number is that of the last commit,
+/// its page has not been written over.
 int Environment::Impl::start_native(Place& place) {
+  constexpr int patience = 1'000;
+  for (int attempts = 1;; ++attempts) {
+    if (const int failed = start_unchecked(place)) return failed;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    MDB_envinfo info{};
+    (void)mdb_env_info(native_, &info);
+    if (info.me_last_txnid == mdb_txn_id(place.transaction)) return 0;
+    mdb_txn_reset(place.transaction);
+    if (attempts % patience != 0) continue;
+    // A process that died between writing its meta page and telling the number: the next one that writes tells it.
+    MDB_txn* writing = nullptr;
+    if (const int failed = mdb_txn_begin(native_, nullptr, 0, &writing)) return failed;
+    mdb_txn_abort(writing);
+  }
+}
+
+int Environment::Impl::start_unchecked(Place& place) {
   if (place.transaction != nullptr) {
     const int failed = mdb_txn_renew(place.transaction);
     if (failed == 0) return 0;
