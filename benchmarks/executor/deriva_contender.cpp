@@ -47,10 +47,15 @@ bool keeps_in_memory() { return can_leave_unstored<deriva::ExecutorOptions>; }
 
 DerivaContender::DerivaContender(const WorkGraph& graph, fs::path directory, Keep keep)
     : graph_(graph), directory_(std::move(directory)), keep_(keep) {
-  const std::vector<deriva::Recipe> recipes = recipes_of(graph_);
-  target_ = recipes.back().address();
-  keep_ == Keep::memory&& keeps_in_memory() && fs::exists(directory_) ? open() : renew();
+  if (stores() || !fs::exists(directory_)) {
+    renew();
+  } else {
+    open();
+    target_ = recipes_of(graph_).back().address();
+  }
 }
+
+bool DerivaContender::stores() const { return keep_ != Keep::memory || !keeps_in_memory(); }
 
 void DerivaContender::open() {
   deriva::StoreOptions options;
@@ -62,12 +67,13 @@ void DerivaContender::renew() {
   store_.reset();
   fs::remove_all(directory_);
   open();
-  store_->put_recipes(recipes_of(graph_)).value();
+  const std::vector<deriva::Recipe> recipes = recipes_of(graph_);
+  store_->put_recipes(recipes).value();
+  target_ = recipes.back().address();
 }
 
 double DerivaContender::operator()(Job& job, std::size_t threads) {
-  const bool stores = keep_ != Keep::memory || !keeps_in_memory();
-  if (std::exchange(used_, true) && stores) renew();
+  if (std::exchange(used_, true) && stores()) renew();
   deriva::FunctionRegistry registry;
   registry.add({"node", "1"}, [&job](std::span<const Blob> inputs, const deriva::Params&) { return job.run(inputs); });
   const auto options = options_for<deriva::ExecutorOptions>(keep_, threads);
@@ -87,7 +93,7 @@ double DerivaContender::operator()(Job& job, std::size_t threads) {
   }
   job.check("deriva", number_in(value));
   const std::size_t results = store_->stats().value().results;
-  require(results == (stores ? graph_.size() : 0), "deriva stored " + std::to_string(results) + " results");
+  require(results == (stores() ? graph_.size() : 0), "deriva stored " + std::to_string(results) + " results");
   return time;
 }
 

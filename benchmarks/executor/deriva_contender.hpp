@@ -32,6 +32,7 @@ class DerivaContender {
   double operator()(Job& job, std::size_t threads);
 
  private:
+  bool stores() const;
   void open();
   void renew();
 

@@ -74,8 +74,10 @@ bool Engine::run(Lock& lock, Worker& worker) {
   const Clock::duration taken = is_timed ? Clock::now() - started : Clock::duration();
 
   lock.lock();
-  if (is_tiny) mutex_.let_in(lock);  // Who would wait for long, between so many short holds, and be woken after each.
-  if (is_tiny) lone_.end(ticket);
+  if (is_tiny) {
+    mutex_.let_in(lock);  // Who would wait for long, between so many short holds, and be woken after each.
+    lone_.end(ticket);
+  }
   if (worker.is_timed_whole) {  // Of single calls that are short, most would be the look at the clock.
     observe(*worker.batch.jobs.front().function, taken, count);
   } else if (is_timed) {

@@ -112,10 +112,16 @@ struct TurnsFixture : ComputeFixture {
                   detail::Completion<Blob>::Ptr(new Noted(is_done)));
     return is_done;
   }
-  /// Starts a thread that blocks in `materialize`; returns when it is about to wait.
-  void block(const Address& address) {
+  /// Starts a thread that blocks in `materialize`; returns when it is about to wait, and has the mutex. Then it calls
+  /// `meanwhile`. `asked`: how often it asks for who runs tasks until then.
+  void block(
+      const Address& address, int asked = 1, std::function<void()> meanwhile = [] {}) {
     std::atomic<bool> waits{false};
-    scheduler->on_waiting = [&] { waits = true; };
+    scheduler->on_waiting = [&waits, asked, meanwhile = std::move(meanwhile)]() mutable {
+      if (--asked != 0) return;
+      waits = true;
+      meanwhile();
+    };
     caller = std::thread([this, address] {
       scheduler->watched = std::this_thread::get_id();
       value = engine->materialize(address, {});
@@ -169,18 +175,10 @@ TEST_CASE("engine: who looks whether others get on looks no more once the mutex 
   std::atomic<bool> goes_on{false};
   std::size_t posted = 0;
   f.during = [&] {
-    std::atomic<bool> waits{false};
-    f.scheduler->on_waiting = [&, asked = 0]() mutable {
-      if (++asked < 2) return;  // It is about to post who looks.
-      waits = true;
+    // The first time it is about to post who looks.
+    f.block(other, 2, [&] {
       while (!goes_on) std::this_thread::yield();
-    };
-    f.caller = std::thread([&] {
-      f.scheduler->watched = std::this_thread::get_id();
-      f.value = f.engine->materialize(other, {});
     });
-    while (!waits) std::this_thread::yield();  // It has the mutex.
-    f.scheduler->watched = std::thread::id();
     posted = f.scheduler->size();
     for (std::size_t i = 0; i < posted; ++i) f.scheduler->run_next();
     posted = f.scheduler->size();

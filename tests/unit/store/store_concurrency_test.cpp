@@ -77,9 +77,7 @@ TEST_CASE("store: of processes that open a new one at the same time, one finds i
     std::vector<pid_t> children;
     for (int n = 0; n < 6; ++n) {
       children.push_back(start([&] {
-        StoreOptions options;
-        options.environment.durability = Durability::relaxed;
-        Store store = Store::open(directory, options).value();
+        Store store = open_relaxed(directory);
         const std::string text(200'000, static_cast<char>('a' + n));
         const Address leaf = store.put_leaf(as_bytes(text)).value();
         const Address recipe = store.put_recipe(recipe_of("f", {leaf}, {{"n", std::int64_t{n}}})).value();
@@ -87,9 +85,7 @@ TEST_CASE("store: of processes that open a new one at the same time, one finds i
       }));
     }
     for (const pid_t child : children) REQUIRE(code_of(child) == 0);
-    StoreOptions options;
-    options.environment.durability = Durability::relaxed;
-    REQUIRE(Store::open(directory, options).value().stats().value().recipes == 6);
+    REQUIRE(open_relaxed(directory).stats().value().recipes == 6);
   }
   std::filesystem::remove_all(place);
 }

@@ -16,7 +16,14 @@
 
 namespace deriva::test {
 
-/// A store in a directory of its own, which is removed at the end. No test here is about a loss of power.
+/// No test here is about a loss of power.
+inline Store open_relaxed(const std::filesystem::path& directory) {
+  StoreOptions options;
+  options.environment.durability = Durability::relaxed;
+  return Store::open(directory, options).value();
+}
+
+/// A store in a directory of its own, which is removed at the end.
 class StoreFixture {
  public:
   StoreFixture() {
@@ -32,11 +39,7 @@ class StoreFixture {
     std::filesystem::remove_all(directory, ignored);
   }
 
-  Store open() const {
-    StoreOptions options;
-    options.environment.durability = Durability::relaxed;
-    return Store::open(directory, options).value();
-  }
+  Store open() const { return open_relaxed(directory); }
   void reopen() {
     store.reset();
     store.emplace(open());
