@@ -11,13 +11,13 @@ namespace {
 using deriva::Address;
 namespace fs = std::filesystem;
 
-/// ARGUMENTS: engine, directory, key, how many inputs it has, hub.
+/// ARGUMENTS: engine, directory, key, how many inputs it has, and the hub if it is to walk.
 void cold_child(const std::vector<EngineKind>& kinds, const std::vector<std::string>& arguments) {
   const auto kind = std::find_if(kinds.begin(), kinds.end(),
                                  [&](const EngineKind& candidate) { return candidate.name == arguments.at(0); });
   if (kind == kinds.end()) throw std::invalid_argument("no engine " + arguments.at(0));
   const Address key = Address::parse(arguments.at(2)).value();
-  const Address hub = Address::parse(arguments.at(4)).value();
+  const bool walks = kind->walks && arguments.size() > 4;
   const std::uint64_t before = private_memory();
   const std::uint64_t mapped_before = mapped_memory();
   std::unique_ptr<Engine> engine;
@@ -28,7 +28,8 @@ void cold_child(const std::vector<EngineKind>& kinds, const std::vector<std::str
   });
   const std::uint64_t opened = private_memory();
   require(inputs == std::stoull(arguments.at(3)), kind->name + " answered wrongly after opening");
-  if (kind->walks) {
+  if (walks) {
+    const Address hub = Address::parse(arguments.at(4)).value();
     require(engine->transitive_dependents(hub) > 0, kind->name + " found nothing that depends on the hub");
     static_cast<void>(engine->topological_order());
   }
@@ -36,12 +37,21 @@ void cold_child(const std::vector<EngineKind>& kinds, const std::vector<std::str
             << mapped_memory() - mapped_before << '\n';
 }
 
+std::vector<std::string> opening(const EngineKind& kind, const fs::path& directory, const Entry& question) {
+  return {kind.name, directory.string(), question.first.to_string(), std::to_string(question.second.size())};
+}
+
 }  // namespace
 
-Cold open_cold(const EngineKind& kind, const fs::path& directory, const Entry& question, const Address& hub) {
-  const std::vector<double> numbers = run_child("open", {kind.name, directory.string(), question.first.to_string(),
-                                                         std::to_string(question.second.size()), hub.to_string()});
+Cold open_and_walk(const EngineKind& kind, const fs::path& directory, const Entry& question, const Address& hub) {
+  std::vector<std::string> arguments = opening(kind, directory, question);
+  arguments.push_back(hub.to_string());
+  const std::vector<double> numbers = run_child("open", std::move(arguments));
   return {numbers.at(0), numbers.at(1), numbers.at(2), numbers.at(3)};
+}
+
+double open_cold(const EngineKind& kind, const fs::path& directory, const Entry& question) {
+  return run_child("open", opening(kind, directory, question)).at(0);
 }
 
 Children cold_children(const std::vector<EngineKind>& kinds) {

@@ -150,7 +150,7 @@ class Contest::Contender {
       static_cast<void>(fill_tail(*engine_, workload_.entries(sizes_.total() - sizes_.tail, sizes_.tail)));
     engine_.reset();
     const Entry& question = workload_.entries()[sizes_.fill / 2];
-    const Cold cold = open_cold(kind_, disk_.path() / "graph", question, workload_.hub());
+    const Cold cold = open_and_walk(kind_, disk_.path() / "graph", question, workload_.hub());
     add("open", cold.open_ns);
     add("private", cold.private_bytes);
     add("private after walks", cold.private_after_walks);

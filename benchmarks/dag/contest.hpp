@@ -68,9 +68,11 @@ struct Cold {
   double private_after_walks = 0;
   double mapped_bytes = 0;
 };
-[[nodiscard]] Cold open_cold(const EngineKind& kind, const std::filesystem::path& directory, const Entry& question,
-                             const deriva::Address& hub);
-/// The other side of `open_cold`: to be among the children of the suite.
+[[nodiscard]] Cold open_and_walk(const EngineKind& kind, const std::filesystem::path& directory, const Entry& question,
+                                 const deriva::Address& hub);
+/// Without the walks, which leave the kernel much memory to clear up: a process that opens then waits for that. In ns.
+[[nodiscard]] double open_cold(const EngineKind& kind, const std::filesystem::path& directory, const Entry& question);
+/// The other side of both: to be among the children of the suite.
 [[nodiscard]] Children cold_children(const std::vector<EngineKind>& kinds);
 
 /// Adds entries in small batches until the engine has about as many unmerged ones as it ever has. Does nothing with an

@@ -69,9 +69,7 @@ void measure_open_at(const Options& options, Report& report, const std::string& 
       keep_entries(fresh(directory), workload.entries(0, n));
     }
   }
-  const auto open = [&](const EngineKind& kind) {
-    return open_cold(kind, scratch.path() / kind.name, question, workload.hub()).open_ns;
-  };
+  const auto open = [&](const EngineKind& kind) { return open_cold(kind, scratch.path() / kind.name, question); };
   for (std::size_t round = 0; round < options.repetitions; ++round) {
     Samples openings;
     std::vector<std::function<void()>> turns;
