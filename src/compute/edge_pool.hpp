@@ -32,7 +32,9 @@ class EdgePool {
 
   EdgePool() { unused_.fill(none); }
 
-  Edge& operator[](std::uint32_t edge) noexcept { return pages_[edge / page][edge % page]; }
+  Edge& operator[](std::uint32_t edge) noexcept {
+    return *reinterpret_cast<Edge*>(origins_[edge / page] + std::uintptr_t{edge} * sizeof(Edge));
+  }
   /// A whole run, by its first edge.
   Edge* run(std::uint32_t first) noexcept { return &(*this)[first]; }
 
@@ -89,15 +91,17 @@ class EdgePool {
   }
 
   /// Of so many pages, one behind the other. What was left of the last one is given up.
-  void add_block(std::uint32_t count) {
-    end_ = static_cast<std::uint32_t>(pages_.size()) * page;
+  [[gnu::noinline]] void add_block(std::uint32_t count) {
+    auto& block = blocks_.emplace_back(std::make_unique_for_overwrite<Edge[]>(std::size_t{count} * page));
+    const auto first = static_cast<std::uint32_t>(origins_.size()) * page;
+    origins_.insert(origins_.end(), count,
+                    reinterpret_cast<std::uintptr_t>(block.get()) - std::uintptr_t{first} * sizeof(Edge));
+    end_ = first;
     left_ = count * page;
-    Edge* const block = blocks_.emplace_back(std::make_unique_for_overwrite<Edge[]>(left_)).get();
-    for (std::uint32_t at = 0; at < left_; at += page) pages_.push_back(block + at);
   }
 
   std::vector<std::unique_ptr<Edge[]>> blocks_;
-  std::vector<Edge*> pages_;
+  std::vector<std::uintptr_t> origins_;  ///< Of each page: where edge 0 would lie, as in `Slab`.
   std::array<std::uint32_t, classes> unused_{};
   std::uint32_t end_ = 0;
   std::uint32_t left_ = 0;  ///< Of the last block.

@@ -233,6 +233,12 @@ RequestPtr Engine::request_of(RequestId id) const {
   return found == requests_.end() ? nullptr : found->second;
 }
 
+/// Keeps it for the next node of the same request.
+const RequestPtr& Engine::find_owner(Worker& worker, RequestId id) {
+  recycle(std::exchange(worker.owner, request_of(id)));
+  return worker.owner;
+}
+
 void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;

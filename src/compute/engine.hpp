@@ -200,11 +200,10 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void introduce(ResolvedFunction& function);
   /// Null: it is over.
   const RequestPtr& owner_of(Worker& worker, RequestId id) {
-    if (!worker.owner || worker.owner->id != id || worker.owner->over) {
-      recycle(std::exchange(worker.owner, request_of(id)));
-    }
-    return worker.owner;
+    const bool is_it = worker.owner && worker.owner->id == id && !worker.owner->over;
+    return is_it ? worker.owner : find_owner(worker, id);
   }
+  const RequestPtr& find_owner(Worker& worker, RequestId id);
 
   // engine_addresses.cpp: how nodes and addresses find to each other
   void follow_numbering(StoreReader& reader);
@@ -230,8 +229,9 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void call_functions(Worker& worker);
   void call_plainly(Worker& worker, const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
                     Worker::Ran& ran);
-  Clock::time_point call_function(Worker& worker, const Plan::Job& job, std::span<Blob> inputs, Worker::Ran& ran,
-                                  Clock::time_point last);
+  Params* params_of(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
+  Clock::time_point call_function(Worker& worker, const Plan::Job& job, Params& params, std::span<Blob> inputs,
+                                  Worker::Ran& ran, Clock::time_point last);
   static void connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs);
   static void disconnect(Worker& worker);
   void detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs);

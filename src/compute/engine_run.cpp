@@ -272,6 +272,16 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
                         : call_with_context(job, params, inputs, *run);
 }
 
+/// Null: they are damaged, and that is the result.
+[[gnu::always_inline]] inline Params* Engine::params_of(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
+  if (job.params.empty()) return &worker.no_params;
+  const Result<void> decoded = decode_params(job.params, worker.params);
+  if (decoded) return &worker.params;
+  look_addresses_up(worker);
+  ran.result.emplace(decoded.error().with_address(*job.address));
+  return nullptr;
+}
+
 /// Calls it once.
 [[gnu::always_inline]] inline void Engine::call_plainly(Worker& worker, const Plan::Job& job, const Params& params,
                                                         std::span<const Blob> inputs, Worker::Ran& ran) {
@@ -290,14 +300,15 @@ void Engine::call_functions(Worker& worker) {
     Worker::Ran& ran = worker.ran[i];
     std::span<Blob> inputs = worker.batch.inputs_of(job);
     for (; !wires.empty() && wires.front().job == i; wires = wires.subspan(1)) connect(worker, wires.front(), inputs);
-    if (ran.is_over || ran.result) {
+    Params* const params = ran.is_over || ran.result ? nullptr : params_of(worker, job, ran);
+    if (params == nullptr) {
       ran.measured = false;
       last = {};
-    } else if (!ran.measured && !ran.extra && job.params.empty()) {  // Most of those that take next to nothing.
-      call_plainly(worker, job, worker.no_params, inputs, ran);
+    } else if (!ran.measured && !ran.extra) {  // Most of those that take next to nothing.
+      call_plainly(worker, job, *params, inputs, ran);
       last = {};
     } else {
-      last = call_function(worker, job, inputs, ran, last);
+      last = call_function(worker, job, *params, inputs, ran, last);
     }
     if (ran.result && !*ran.result) worker.fails = true;
   }
@@ -305,17 +316,9 @@ void Engine::call_functions(Worker& worker) {
 }
 
 /// The one before ended at `last`; returns when this one did. Zero: it is not known.
-inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Plan::Job& job, std::span<Blob> inputs,
-                                                       Worker::Ran& ran, Clock::time_point last) {
-  Params& params = job.params.empty() ? worker.no_params : worker.params;
-  if (!job.params.empty()) {
-    if (const Result<void> decoded = decode_params(job.params, params); !decoded) {
-      look_addresses_up(worker);
-      ran.result.emplace(decoded.error().with_address(*job.address));
-      ran.measured = false;
-      return {};
-    }
-  }
+inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Plan::Job& job, Params& params,
+                                                       std::span<Blob> inputs, Worker::Ran& ran,
+                                                       Clock::time_point last) {
   if (ran.extra && ran.extra->detached) {
     ran.is_over = true;  // It goes its own way.
     detach(*ran.extra, params, inputs);

@@ -97,7 +97,6 @@ class Plan {
   // --- Functions
 
   static constexpr std::uint32_t unlimited = 0;
-  static constexpr std::array no_limits{unlimited, unlimited};
   /// Says of a function, by a number of the caller's, which limits it takes a place of, and whether it is a plain one,
   /// which may be taken along. It lives as long as the plan.
   void set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits = {},
@@ -296,7 +295,8 @@ class Plan {
   void push_ready(NodeId node, Node& n);
   bool others_wait(NodeId node) const;
   bool several_wait() const;
-  bool discard_unwanted(NodeId node, Node& n);
+  static bool is_unwanted(const Node& n) noexcept { return n.state == State::dropped || n.interest == 0; }
+  void discard(NodeId node, Node& n);
   void flush_fresh();
   struct Taking;
   bool may_admit(const Taking& taking) const noexcept;

@@ -72,7 +72,8 @@ inline void Plan::set_recipe(NodeId node, const Found& found) {
 }
 
 /// The node of an id; if there is none, a new one, which the request `slot` brings in.
-inline NumberedNode Plan::intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute) {
+[[gnu::always_inline]] inline NumberedNode Plan::intern(StoreId id, std::uint32_t slot, Request& request,
+                                                        Recompute recompute) {
   std::uint32_t& entry = ids_.at(id);
   if (entry != none) {
     // What is done is computed again if that was asked for, but once; whoever has the value keeps it.

@@ -17,6 +17,7 @@ struct PlanFunction {
   float value_bytes = 0;  ///< What is expected, if memory is limited: the largest lately.
   std::array<std::uint32_t, 2> limits{};
   bool is_plain = false;
+  bool is_limited = false;
 };
 
 /// So many nodes may run at the same time; the others wait.

@@ -91,6 +91,16 @@ inline void Plan::forget(Node& n) {
   n.has_params = false;
 }
 
+[[gnu::always_inline]] inline void Plan::push_ready(NodeId node, Node& n) {
+  Request& request = requests_[n.owner];
+  if (request.ready == none) {
+    request.ready = queues_.take().slot;
+    join_turn(to_run, n.owner);
+  }
+  queues_[request.ready].push(nodes_, node, n, memory_.is_limited());
+  ++ready_;
+}
+
 /// Of what gets ready, the one with the longest way to go is the first to run; the others queue.
 [[gnu::always_inline]] inline void Plan::make_available(NodeId node, Node& n) {
   n.state = State::available;
@@ -108,13 +118,13 @@ inline void Plan::forget(Node& n) {
       continue;
     }
     dependent.state = State::ready;
-    if (of_best != nullptr && of_best->work.path >= dependent.work.path) {
-      push_ready(told.dependent, dependent);
-      continue;
+    NodeId other = told.dependent;
+    Node* of_other = &dependent;
+    if (of_best == nullptr || of_best->work.path < dependent.work.path) {
+      std::swap(best, other);
+      std::swap(of_best, of_other);
     }
-    if (of_best != nullptr) push_ready(best, *of_best);
-    best = told.dependent;
-    of_best = &dependent;
+    if (of_other != nullptr) push_ready(other, *of_other);
   }
   if (best != none) fresh_.push_back(best);
   if (n.first_request != none) finish_requests(node, nullptr);

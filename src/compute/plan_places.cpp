@@ -9,7 +9,8 @@ namespace deriva::detail {
 void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, std::array<std::uint32_t, 2> limits,
                         bool is_plain) {
   if (number >= functions_.size()) functions_.resize(number + 1);
-  functions_[number] = {&function, 0, 0, limits, is_plain};
+  const bool is_limited = std::ranges::any_of(limits, [](std::uint32_t limit) { return limit != unlimited; });
+  functions_[number] = {&function, 0, 0, limits, is_plain, is_limited};
 }
 
 std::uint32_t Plan::add_limit(std::size_t places) {
@@ -65,7 +66,9 @@ void Plan::offer_place(std::uint32_t number) {
     const auto [next, n] = limit.waiting.pop(nodes_);
     if (n.state == State::running) {
       if (go_on(next)) return;
-    } else if (!discard_unwanted(next, n)) {
+    } else if (is_unwanted(n)) {
+      discard(next, n);
+    } else {
       return push_ready(next, n);
     }
   }

@@ -12,22 +12,10 @@ void Plan::make_ready(NodeId node, Node& n) {
   push_ready(node, n);
 }
 
-void Plan::push_ready(NodeId node, Node& n) {
-  Request& request = requests_[n.owner];
-  if (request.ready == none) {
-    request.ready = queues_.take().slot;
-    join_turn(to_run, n.owner);
-  }
-  queues_[request.ready].push(nodes_, node, n, memory_.is_limited());
-  ++ready_;
-}
-
-/// Frees a node that came out of a queue if nobody wants it any more.
-bool Plan::discard_unwanted(NodeId node, Node& n) {
-  if (n.state != State::dropped && n.interest > 0) return false;
+/// Frees a node that came out of a queue and that nobody wants any more.
+void Plan::discard(NodeId node, Node& n) {
   release_inputs(n);
   free(node, n);
-  return true;
 }
 
 /// Whether a request other than the node's, at least as urgent, has ready nodes.
@@ -72,6 +60,27 @@ struct Plan::Taking {
 };
 
 bool Plan::may_admit(const Taking& taking) const noexcept { return taking.has_room() && !memory_.is_full; }
+
+[[gnu::always_inline]] inline void Plan::admit(NodeId node, Node& n, Taking& taking) {
+  const std::uint32_t function = n.work.function;
+  if (is_unwanted(n)) {
+    discard(node, n);
+    return offer_places(function);
+  }
+  if (memory_.is_limited()) {
+    const Admission admission = admit_memory(node);
+    if (admission == Admission::deferred) push_ready(node, n);
+    if (admission == Admission::refused) taking.batch.refused.push_back(node);
+    if (admission == Admission::refused) offer_places(function);
+    if (admission != Admission::admitted) return;
+  }
+  if (functions_[function].is_limited && !take_places(node)) return offer_places(function);
+  add_job(node, n, taking.batch);
+  --taking.room;
+  const float average = functions_[function].average;
+  taking.taken += average > 0 ? average : taking.nanoseconds;
+  if (taking.in_turn) take_along(taking);  // Else a short chain gets one node of each batch of a large request.
+}
 
 float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float along) {
   batch.numbering = numbering_;
@@ -118,28 +127,10 @@ void Plan::admit_ready(Taking& taking) {
   }
 }
 
-void Plan::admit(NodeId node, Node& n, Taking& taking) {
-  const std::uint32_t function = n.work.function;
-  if (discard_unwanted(node, n)) return offer_places(function);
-  if (memory_.is_limited()) {
-    const Admission admission = admit_memory(node);
-    if (admission == Admission::deferred) push_ready(node, n);
-    if (admission == Admission::refused) taking.batch.refused.push_back(node);
-    if (admission == Admission::refused) offer_places(function);
-    if (admission != Admission::admitted) return;
-  }
-  if (functions_[function].limits != no_limits && !take_places(node)) return offer_places(function);
-  add_job(node, n, taking.batch);
-  --taking.room;
-  const float average = functions_[function].average;
-  taking.taken += average > 0 ? average : taking.nanoseconds;
-  if (taking.in_turn) take_along(taking);  // Else a short chain gets one node of each batch of a large request.
-}
-
 inline bool Plan::may_go_along(const Node& node, float along) const {
   const Function& function = functions_[node.work.function];
   return node.interest > 0 && !node.poisoned && !node.is_verified && node.reason == RunReason::never_computed &&
-         function.is_plain && function.average > 0 && function.average < along && function.limits == no_limits;
+         function.is_plain && function.average > 0 && function.average < along && !function.is_limited;
 }
 
 /// Adds what depends on the jobs that were added, as far as it is known that nothing else is missing: of a node with

@@ -26,11 +26,9 @@ class Slab {
   Slab& operator=(const Slab&) = delete;
   ~Slab() { clear(); }
 
-  T& operator[](std::uint32_t slot) noexcept {
-    return *(reinterpret_cast<T*>(pages_[slot / page].get()) + slot % page);
-  }
+  T& operator[](std::uint32_t slot) noexcept { return *reinterpret_cast<T*>(origins_[slot / page] + offset_of(slot)); }
   const T& operator[](std::uint32_t slot) const noexcept {
-    return *(reinterpret_cast<const T*>(pages_[slot / page].get()) + slot % page);
+    return *reinterpret_cast<const T*>(origins_[slot / page] + offset_of(slot));
   }
 
   struct Taken {
@@ -45,8 +43,8 @@ class Slab {
       --unused_count_;
       return {slot, element};
     }
-    if (end_ % page == 0) pages_.push_back(std::make_unique_for_overwrite<Place[]>(page));
-    T* const element = new (pages_.back().get() + end_ % page) T();
+    if (end_ % page == 0) add_page();
+    T* const element = new (reinterpret_cast<void*>(origins_.back() + offset_of(end_))) T();
     return {end_++, *element};
   }
   /// `element`: that of the number.
@@ -66,13 +64,24 @@ class Slab {
     unused_ = none;
     unused_count_ = 0;
     std::exchange(pages_, decltype(pages_)());
+    std::exchange(origins_, decltype(origins_)());
   }
 
  private:
   struct alignas(T) Place {
     std::byte bytes[sizeof(T)];
   };
+
+  static constexpr std::uintptr_t offset_of(std::uint32_t slot) noexcept { return std::uintptr_t{slot} * sizeof(T); }
+  void add_page() {
+    Place* const added = pages_.emplace_back(std::make_unique_for_overwrite<Place[]>(page)).get();
+    origins_.push_back(reinterpret_cast<std::uintptr_t>(added) - offset_of(end_));
+  }
+
   std::vector<std::unique_ptr<Place[]>> pages_;
+  /// Where element 0 would lie if everything lay as the page does: to find an element takes five instructions instead
+  /// of eight (executor.empty.*).
+  std::vector<std::uintptr_t> origins_;
   std::uint32_t end_ = 0;
   std::uint32_t unused_ = none;
   std::size_t unused_count_ = 0;

@@ -15,6 +15,14 @@
 #include "core/small_blocks.hpp"
 
 namespace deriva {
+namespace {
+
+/// Apart, so that it costs smaller ones nothing.
+[[gnu::noinline]] Blob copy_of_many(BytesView bytes) {
+  return Blob::adopt(std::vector<std::byte>(bytes.begin(), bytes.end()));
+}
+
+}  // namespace
 
 struct Blob::Block {
   struct Operations {
@@ -83,9 +91,7 @@ Blob Blob::copy_of(BytesView bytes) {
       },
       [](const Block* block) noexcept { return detail::SmallBlocks::size_of(sizeof(Block) + block->trailing_bytes); }};
   if (bytes.empty()) return {};
-  if (bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
-    return adopt(std::vector<std::byte>(bytes.begin(), bytes.end()));
-  }
+  if (bytes.size() > std::numeric_limits<std::uint32_t>::max()) return copy_of_many(bytes);
   void* memory = detail::SmallBlocks::allocate(sizeof(Block) + bytes.size());
   auto* block = new (memory) Block(trailing, static_cast<std::uint32_t>(bytes.size()));
   auto* data = static_cast<std::byte*>(memory) + sizeof(Block);

@@ -76,6 +76,13 @@ class ByteReader {
     return true;
   }
 
+  /// Reads the byte if it is this one.
+  [[nodiscard]] bool take(std::uint8_t value) noexcept {
+    if (remaining() == 0 || bytes_[position_] != std::byte{value}) return false;
+    ++position_;
+    return true;
+  }
+
   [[nodiscard]] bool varint(std::uint64_t& value) noexcept {
     if (position_ < bytes_.size() && std::to_integer<std::uint8_t>(bytes_[position_]) < 0x80U) {  // Most of them.
       value = std::to_integer<std::uint8_t>(bytes_[position_++]);

@@ -40,20 +40,22 @@ class SmallBlocks {
       List& list = lists_[kind_of(bytes)];
       if (list.first != nullptr) return ++list.room, std::exchange(list.first, list.first->next);
     }
-    return ::operator new(size_of(bytes));
+    return allocate_new(bytes);
   }
   /// `bytes`: as `allocate` was asked for.
   static void free(void* memory, std::size_t bytes) noexcept {
-    if (!is_small(bytes)) return ::operator delete(memory);
-    List& list = lists_[kind_of(bytes)];
-    if (list.room == 0 || !is_open()) return ::operator delete(memory);
-    list.first = new (memory) Free{list.first};
-    --list.room;
+    if (is_small(bytes)) {
+      List& list = lists_[kind_of(bytes)];
+      if (list.room > 0) return list.keep(memory);
+    }
+    free_unless_first(memory, bytes);
   }
   /// Bytes that this thread keeps, as asked of the allocator.
   [[nodiscard]] static std::size_t kept_bytes() noexcept {
     std::size_t bytes = 0;
-    for (std::size_t kind = 0; kind < kinds; ++kind) bytes += (blocks_of(kind) - lists_[kind].room) * bytes_of(kind);
+    for (std::size_t kind = 0; kind < kinds; ++kind) {
+      if (lists_[kind].first != nullptr) bytes += (blocks_of(kind) - lists_[kind].room) * bytes_of(kind);
+    }
     return bytes;
   }
 
@@ -63,19 +65,25 @@ class SmallBlocks {
   };
   struct List {
     Free* first = nullptr;
-    std::size_t room;  ///< For so many more.
+    std::size_t room = 0;  ///< For so many more.
+
+    void keep(void* memory) noexcept {
+      first = new (memory) Free{first};
+      --room;
+    }
   };
-  /// Frees what is kept when its thread ends.
+  /// Makes room for as long as its thread lives, and frees what is kept then.
   struct Keeper {
-    Keeper() noexcept { is_open_ = true; }
+    Keeper() noexcept {
+      for (std::size_t kind = 0; kind < kinds; ++kind) lists_[kind].room = blocks_of(kind);
+    }
     Keeper(const Keeper&) = delete;
     Keeper& operator=(const Keeper&) = delete;
     ~Keeper() {
-      is_open_ = false;
       for (List& list : lists_) {
         while (list.first != nullptr) ::operator delete(std::exchange(list.first, list.first->next));
+        list.room = 0;
       }
-      lists_ = empty();
     }
   };
 
@@ -90,23 +98,20 @@ class SmallBlocks {
   }
   static constexpr std::size_t bytes_of(std::size_t kind) noexcept { return smallest + step * kind; }
   static constexpr std::size_t blocks_of(std::size_t kind) noexcept { return most_kept / bytes_of(kind); }
-  static constexpr std::array<List, kinds> empty() noexcept {
-    std::array<List, kinds> lists{};
-    for (std::size_t kind = 0; kind < kinds; ++kind) lists[kind].room = blocks_of(kind);
-    return lists;
-  }
-  /// Not once the thread ends.
-  static bool is_open() noexcept {
-    thread_local const Keeper keeper;
-    return is_open_;
+  // Apart from what is done for each, so that it takes no more than it needs.
+  [[nodiscard, gnu::noinline]] static void* allocate_new(std::size_t bytes) { return ::operator new(size_of(bytes)); }
+  /// A thread has room from the first that it frees on.
+  [[gnu::noinline]] static void free_unless_first(void* memory, std::size_t bytes) noexcept {
+    if (is_small(bytes)) {
+      thread_local const Keeper keeper;
+      if (List& list = lists_[kind_of(bytes)]; list.room > 0) return list.keep(memory);
+    }
+    ::operator delete(memory);
   }
 
   static constinit thread_local std::array<List, kinds> lists_;
-  static constinit thread_local bool is_open_;
 };
 
-inline constinit thread_local std::array<SmallBlocks::List, SmallBlocks::kinds> SmallBlocks::lists_ =
-    SmallBlocks::empty();
-inline constinit thread_local bool SmallBlocks::is_open_ = false;
+inline constinit thread_local std::array<SmallBlocks::List, SmallBlocks::kinds> SmallBlocks::lists_{};
 
 }  // namespace deriva::detail

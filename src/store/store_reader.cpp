@@ -118,12 +118,14 @@ void StoreReader::decode_lists(RecipeBlock& block, std::uint32_t number, const g
   block.inputs.resize(std::max(block.inputs.size(), lists.bytes().size()));
   Id* const inputs = block.inputs.data();
   Id* at = inputs;
+  std::uint64_t live = 0;
   lists.read_all_lists([&](std::uint32_t slot, graph::EncodedList& list) {
+    live = slot % 64 == 0 ? lists.live_entries(slot / 64) : live >> 1U;
     RecipeBlock::Entry& entry = block.entries[slot];
     entry = {};
     Id* const first = at;
     if (!list.outside) list.for_each(block.first + slot, [&](Id input) { return *at++ = input, true; });
-    const bool is_recipe = lists.has_entry(slot) && !lists.is_dead(slot);
+    const bool is_recipe = (live & 1U) != 0;
     if (!is_recipe || list.outside || payloads.is_outside(slot)) return;
     const RecipePayload payload = split_payload(payloads.at(slot));
     entry.function = payload.function;

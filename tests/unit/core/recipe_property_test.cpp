@@ -8,6 +8,7 @@
 
 #include <rapidcheck.h>
 
+#include "core/recipe_format.hpp"
 #include "store/recipe_payload.hpp"
 #include "store/store_reader.hpp"
 #include "support/catch.hpp"
@@ -118,6 +119,30 @@ TEST_CASE("params that are decoded keep something of those that were decoded bef
       if (!params.empty() && *rc::gen::arbitrary<bool>())
         params.nth(*rc::gen::inRange<std::size_t>(0, params.size()))->second = std::int64_t{i};
       for (auto& [name, value] : any_recipe().params) params.insert_or_assign(name, std::move(value));
+    }
+  }));
+}
+
+TEST_CASE("wrong params are taken for right ones because those before were alike") {
+  REQUIRE(rc::check([] {
+    Recipe recipe;
+    recipe.function.name = "f";
+    const auto names = *rc::gen::resize(4, rc::gen::nonEmpty<std::vector<std::string>>());
+    for (const std::string& name : names) recipe.params.insert_or_assign(name, *rc::gen::arbitrary<std::int64_t>());
+    const std::vector<std::byte> encoded = encode(recipe);
+    const BytesView params = deriva::detail::params_of(recipe, encoded);
+    for (int i = 0; i < 40; ++i) {
+      const std::vector<std::byte> bytes = mutated({params.begin(), params.end()});
+      deriva::Params fresh;
+      deriva::Params known = recipe.params;
+      const Result<void> right = deriva::detail::parse_params(bytes, fresh);
+      const Result<void> found = deriva::detail::parse_params(bytes, known);
+      RC_ASSERT(found.has_value() == right.has_value());
+      if (found) {
+        RC_ASSERT(known == fresh);
+      } else {
+        RC_ASSERT(found.error().offset() == right.error().offset());
+      }
     }
   }));
 }
