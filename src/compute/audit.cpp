@@ -14,6 +14,7 @@
 #include "compute/function_table.hpp"
 #include "compute/reexecution.hpp"
 #include "compute/sample.hpp"
+#include "core/random.hpp"
 #include "store/store_impl.hpp"
 
 namespace deriva {

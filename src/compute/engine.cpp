@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "compute/boundary.hpp"
-#include "compute/sample.hpp"
+#include "core/random.hpp"
 #include "store/store_impl.hpp"
 
 namespace deriva::detail {

@@ -1,23 +1,11 @@
 #include "compute/sample.hpp"
 
 #include <algorithm>
-#include <random>
-#include <span>
 #include <utility>
 
 #include "compute/address_index.hpp"
-#include "storage/posix.hpp"
 
 namespace deriva::detail {
-
-/// A `std::random_device` asks the processor what it can do, which takes 50 us in a virtual machine: more than all the
-/// rest of making an executor.
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  if (random_bytes(std::as_writable_bytes(std::span(&seed, 1)))) return seed;
-  std::random_device device;
-  return (std::uint64_t{device()} << 32U) | device();
-}
 
 double draw(const Address& address, std::uint64_t seed) noexcept {
   return static_cast<double>(AddressHash(seed)(address) >> 11U) * 0x1p-53;

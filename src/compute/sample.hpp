@@ -11,9 +11,6 @@
 
 namespace deriva::detail {
 
-/// Another one each time.
-[[nodiscard]] std::uint64_t random_seed();
-
 /// Uniform in [0, 1): a keyed hash of the address, so that a choice can be repeated from its seed, and addresses chosen
 /// by an adversary do not choose it.
 [[nodiscard]] double draw(const Address& address, std::uint64_t seed) noexcept;

@@ -7,6 +7,7 @@
 #include "compute/comparison.hpp"
 #include "compute/reexecution.hpp"
 #include "compute/sample.hpp"
+#include "core/random.hpp"
 #include "store/recipes_of.hpp"
 
 namespace deriva::detail {

@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <random>
 #include <thread>
 #include <utility>
 
 #include "core/event_ring.hpp"
 #include "core/name_table.hpp"
+#include "core/random.hpp"
 #include "core/thread_rings.hpp"
 
 namespace deriva {
@@ -25,10 +26,7 @@ constexpr std::chrono::milliseconds delivery_interval{10};
 constexpr std::size_t failures_kept = 16;
 
 std::array<std::uint8_t, 16> random_bytes() {
-  std::random_device device;
-  std::array<std::uint8_t, 16> bytes{};
-  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(device());
-  return bytes;
+  return std::bit_cast<std::array<std::uint8_t, 16>>(std::array{detail::random_seed(), detail::random_seed()});
 }
 
 }  // namespace
