@@ -10,7 +10,6 @@
 #include <boost/version.hpp>
 
 #include "compute/boundary.hpp"
-#include "compute/function_executor.hpp"
 #include "compute/scheduler.hpp"
 
 // Asio's thread of coroutines is used as it is from Boost 1.81 to 1.89; where this is not defined, `co_spawn` is.
@@ -29,15 +28,11 @@ inline void end_call(Scheduler::Call& call, Result<Blob> result) {
 /// Of what is kept here there is one for each function that is suspended: temporaries are in functions of their own.
 class CoroutineBody {
  public:
-  /// `tracked` keeps the I/O executor from running out of work until then.
   template <class Coroutine, class T>
-  static Coroutine run([[maybe_unused]] FunctionExecutor tracked, std::shared_ptr<Scheduler::Call> call,
-                       boost::asio::awaitable<T> function) {
+  static Coroutine run(std::shared_ptr<Scheduler::Call> call, boost::asio::awaitable<T> function) {
     bool is_over = false;
     try {
-      T value = co_await std::move(function);
-      is_over = true;
-      end(*call, value);
+      end(*call, is_over, co_await std::move(function));
     } catch (...) {
       if (is_over) throw;
       fail(*call);
@@ -46,8 +41,9 @@ class CoroutineBody {
 
  private:
   template <class T>
-  static void end(Scheduler::Call& call, T& value) {
-    end_call(call, std::move(value));
+  static void end(Scheduler::Call& call, bool& is_over, T&& value) {
+    is_over = true;
+    end_call(call, std::forward<T>(value));
   }
   static void fail(Scheduler::Call& call) { end_call(call, error_of(std::current_exception())); }
 };
@@ -56,10 +52,9 @@ class CoroutineBody {
 /// but what it offers.
 struct CoSpawnStart {
   template <class T>
-  static void start(const boost::asio::any_io_executor& io, FunctionExecutor tracked,
-                    std::shared_ptr<Scheduler::Call> call, boost::asio::awaitable<T> function) {
-    auto body =
-        CoroutineBody::run<boost::asio::awaitable<void>>(std::move(tracked), std::move(call), std::move(function));
+  static void start(const boost::asio::any_io_executor& io, std::shared_ptr<Scheduler::Call> call,
+                    boost::asio::awaitable<T> function) {
+    auto body = CoroutineBody::run<boost::asio::awaitable<void>>(std::move(call), std::move(function));
     boost::asio::co_spawn(io, std::move(body), [](const std::exception_ptr& thrown) {
       if (thrown) std::rethrow_exception(thrown);
     });
@@ -71,12 +66,11 @@ struct CoSpawnStart {
 /// public lets another coroutine await an `awaitable`, or begins one.
 struct ThreadStart {
   template <class T>
-  static void start(const boost::asio::any_io_executor& io, FunctionExecutor tracked,
-                    std::shared_ptr<Scheduler::Call> call, boost::asio::awaitable<T> function) {
+  static void start(const boost::asio::any_io_executor& io, std::shared_ptr<Scheduler::Call> call,
+                    boost::asio::awaitable<T> function) {
     using EntryPoint = boost::asio::awaitable<boost::asio::detail::awaitable_thread_entry_point>;
     using Thread = boost::asio::detail::awaitable_thread<boost::asio::any_io_executor>;
-    Thread(CoroutineBody::run<EntryPoint>(std::move(tracked), std::move(call), std::move(function)), io, {}, {})
-        .launch();
+    Thread(CoroutineBody::run<EntryPoint>(std::move(call), std::move(function)), io, {}, {}).launch();
   }
 };
 using CoroutineStart = ThreadStart;

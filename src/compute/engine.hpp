@@ -117,7 +117,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void cancel_all(Lock& lock, bool from_elsewhere);
 
   // engine_dynamic.cpp: functions that are asked to stop, and those that wait
-  void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
+  void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Task& job, const RequestPtr& owner,
                  std::chrono::nanoseconds delay = {});
   void end_run(NodeId node);
   static void ask_to_stop(Lock& lock, std::span<const std::shared_ptr<FunctionRun>> runs);
@@ -131,7 +131,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   Error attribute_to(const DetachedRun& run, const Error& error);
 
   // function_progress.cpp: functions that say how far they are
-  void begin_progress(FunctionRun& run, const Plan::Job& job, const RequestPtr& owner);
+  void begin_progress(FunctionRun& run, const Plan::Task& job, const RequestPtr& owner);
   static void end_progress(FunctionRun& run);
 
   // engine_deadline.cpp
@@ -141,7 +141,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void remove_deadline(const FunctionRun& run);
   void disarm_if_idle();
   void expire_functions(Lock& lock, Clock::time_point now);
-  static void check_time(const Plan::Job& job, std::chrono::nanoseconds time, Result<Blob>& result);
+  static void check_time(const Plan::Task& job, std::chrono::nanoseconds time, Result<Blob>& result);
   void arm();
   void expire();
   void exceed_deadline(Lock& lock, RequestId id);
@@ -220,14 +220,14 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   bool may_take_along() const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
-  std::uint32_t executions(const Plan::Job& job) const;
+  std::uint32_t executions(const Plan::Task& job) const;
   void gather(Worker& worker);
   Result<void> find_stored(Worker& worker);
   void drop_unwanted(Lock& lock, Worker& worker);
-  void drop_job(const Plan::Job& job, const RequestPtr& owner);
+  void drop_job(const Plan::Task& job, const RequestPtr& owner);
   void drop_job(const DetachedRun& run);
   void call_functions(Worker& worker);
-  void call_plainly(Worker& worker, const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+  void call_plainly(Worker& worker, const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
                     Worker::Ran& ran);
   Params* params_of(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   Clock::time_point call_function(Worker& worker, const Plan::Job& job, Params& params, std::span<Blob> inputs,
@@ -235,49 +235,49 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   static void connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs);
   static void disconnect(Worker& worker);
   void detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs);
-  void execute_repeatedly(const Plan::Job& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran);
-  static Result<Blob> invoke(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+  void execute_repeatedly(const Plan::Task& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran);
+  static Result<Blob> invoke(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
                              const FunctionRun* run);
-  Result<Blob> call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
+  Result<Blob> call(const Plan::Task& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
                     bool again = false) const;
 
   // engine_settle.cpp: results
   void announce(Lock& lock, Worker& worker);
-  void announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
+  void announce(Lock& lock, const RequestPtr& owner, const Plan::Task& job, const Blob& value,
                 std::chrono::nanoseconds compute_time, bool verified);
   void settle(Lock& lock, Worker& worker, Clock::duration prepared);
   void settle_jobs(Worker& worker);
   void put_back(Worker& worker);
   void observe(const ResolvedFunction& function, std::chrono::nanoseconds time, std::size_t calls = 1);
-  void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+  void settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Task& job, Result<Blob> result,
                     std::chrono::nanoseconds compute_time, Verification* verification,
                     std::vector<Address> discovered = {});
-  void settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
+  void settle_one(const RequestPtr& owner, const Plan::Task& job, Result<Blob>& result,
                   std::chrono::nanoseconds compute_time, Verification* verification,
                   std::vector<Address>* discovered = nullptr);
 
   // engine_reasons.cpp: what changed
   void prepare_explanation(Worker& worker, std::uint32_t number);
   void explain(Worker& worker) const;
-  void explain(StoreReader& reader, Plan::Job& job, StoreId id) const;
+  void explain(StoreReader& reader, Plan::Task& job, StoreId id) const;
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
   void prepare_look_back(Worker& worker, std::uint32_t number);
   /// Whether the result is to be found by the values of the inputs.
-  bool to_be_indexed(const Plan::Job& job, std::chrono::nanoseconds compute_time) const {
+  bool to_be_indexed(const Plan::Task& job, std::chrono::nanoseconds compute_time) const {
     return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;
   }
   void look_back(Worker& worker);
   static void find_back(Worker& worker, StoreReader& reader);
   static void find_cutoff(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
   static bool collect_digests(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
-  void settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worker::Ran& ran);
+  void settle_cut_off(const RequestPtr& owner, const Plan::Task& job, Worker::Ran& ran);
 
   // engine_verify.cpp
-  void compare_with_known(const Plan::Job& job, const KnownResultPtr& known, Result<Blob>& result,
+  void compare_with_known(const Plan::Task& job, const KnownResultPtr& known, Result<Blob>& result,
                           std::unique_ptr<Verification>& verification) const;
-  void verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs, Worker::Ran& ran) const;
-  void verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran);
+  void verify_here(const Plan::Task& job, const Params& params, std::span<const Blob> inputs, Worker::Ran& ran) const;
+  void verify_shared(const Plan::Task& job, Params params, std::span<Blob> inputs, Worker::Ran& ran);
   void execute_shared(Lock& lock, SharedVerification& shared);
   std::unique_ptr<Verification> judge(SharedVerification& shared, Result<Blob>& result) const;
 
@@ -293,13 +293,13 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   bool may_execute_again(const DetachedRun& run) const;
   bool come_inside();
-  bool come_inside(const Plan::Job& job);
+  bool come_inside(const Plan::Task& job);
   void go_outside();
 
   // engine_sharing.cpp: what another executor of the store computes
   void declare_flights() override;
   void end_flight(NodeId node, const Address& address);
-  void end_flight(const Plan::Job& job) {
+  void end_flight(const Plan::Task& job) {
     if (job.address != nullptr) end_flight(job.node, *job.address);  // Else it was never told of.
   }
   void share(Lock& lock, Worker& worker);
@@ -311,13 +311,13 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result);
   void settle_apart(Lock& lock, DetachedRun& run, Result<Blob> result,
                     std::optional<std::chrono::nanoseconds> compute_time);
-  void settle_shared(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
+  void settle_shared(const RequestPtr& owner, const Plan::Task& job, Result<Blob>& result,
                      std::optional<std::chrono::nanoseconds> compute_time);
-  void send_elsewhere(Lock& lock, const Plan::Job& job);
+  void send_elsewhere(Lock& lock, const Plan::Task& job);
 
   // engine_retry.cpp
   std::shared_ptr<DetachedRun> set_apart(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
-  bool worth_retrying(const Plan::Job& job, const Result<Blob>& result, std::uint32_t attempts) const;
+  bool worth_retrying(const Plan::Task& job, const Result<Blob>& result, std::uint32_t attempts) const;
   bool retry_later(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   void retry_later(SharedVerification& shared);
   void retry_later(const std::shared_ptr<DetachedRun>& run);
@@ -325,7 +325,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   bool retry(Lock& lock);
 
   // engine_write.cpp
-  void keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
+  void keep_result(const Plan::Task& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
                    std::vector<Address> discovered);
   void keep_comparisons(std::vector<Comparison>& comparisons);
   std::uint64_t newest_batch() const;

@@ -115,7 +115,7 @@ bool Engine::collect_digests(Worker& worker, StoreReader& reader, const Worker::
 // --- Results
 
 /// Publishes a value that nobody computed for this node.
-void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Job& job, Worker::Ran& ran) {
+void Engine::settle_cut_off(const RequestPtr& owner, const Plan::Task& job, Worker::Ran& ran) {
   if (owner) {
     ++owner->outcome.cut_off;
     ++owner->progress.cut_off;

@@ -23,8 +23,8 @@ void Engine::add_deadline(const Request& request) {
 }
 
 void Engine::add_deadline(const FunctionRun& run) {
-  if (!run.expires) return;
-  const auto [entry, is_new] = function_deadlines_.emplace(*run.expires, run.job.node);
+  if (run.expires == FunctionRun::never) return;
+  const auto [entry, is_new] = function_deadlines_.emplace(run.expires, run.job.node);
   if (entry == function_deadlines_.begin()) arm();
 }
 
@@ -35,8 +35,8 @@ void Engine::remove_deadline(const Request& request) {
 }
 
 void Engine::remove_deadline(const FunctionRun& run) {
-  if (!run.expires) return;
-  function_deadlines_.erase({*run.expires, run.job.node});
+  if (run.expires == FunctionRun::never) return;
+  function_deadlines_.erase({run.expires, run.job.node});
   disarm_if_idle();
 }
 
@@ -85,7 +85,7 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
     const ResolvedFunction& function = *expired.back()->job.function;
     if (!function.function.is_coroutine()) continue;
     end_progress(*expired.back());
-    const Plan::Job& job = expired.back()->job;
+    const Plan::Task& job = expired.back()->job;
     end_flight(job);
     plan_.expire(node, out_of_time(*job.address, function.id));
   }
@@ -96,7 +96,7 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
 }
 
 /// A function that took longer than it may has failed, whatever it returned.
-void Engine::check_time(const Plan::Job& job, std::chrono::nanoseconds time, Result<Blob>& result) {
+void Engine::check_time(const Plan::Task& job, std::chrono::nanoseconds time, Result<Blob>& result) {
   const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
   if (timeout.count() > 0 && time > timeout) result = out_of_time(*job.address, job.function->id);
 }

@@ -130,7 +130,7 @@ void Engine::call_host(Lock& lock, const RequestPtr& request, const Callback& ca
   conclude(lock, request, std::move(held));
 }
 
-void Engine::announce(Lock& lock, const RequestPtr& owner, const Plan::Job& job, const Blob& value,
+void Engine::announce(Lock& lock, const RequestPtr& owner, const Plan::Task& job, const Blob& value,
                       std::chrono::nanoseconds compute_time, bool verified) {
   const Computed computed{*job.address, job.function->id, job.reason, value.size(), compute_time, verified};
   call_host(lock, owner, [&] { owner->options.on_computed(computed); });

@@ -40,7 +40,7 @@ void DetachedRun::end(Result<Blob> result) {
 }
 
 void Engine::start_coroutine(const std::shared_ptr<DetachedRun>& run) {
-  run->engine = shared_from_this();
+  run->engine = {scheduler_->work(shared_from_this()), this};
   if (run->job.flight.number != 0) {
     run->arguments->begun = Clock::now();
     events_.function_started(run->job, run->ended > 0, run->arguments->begun);
@@ -53,10 +53,7 @@ Result<Function::Started> Engine::begin_coroutine(DetachedRun& run, const boost:
   if (run.stop.stop_requested()) return Error(Errc::cancelled, "it was asked to stop before it began");
   run.context.io = &io;
   run.context.host = &run;
-  if (run.progress) {
-    run.said = std::make_unique<ExecutionProgress>(*run.progress);
-    run.context.progress = run.said.get();
-  }
+  if (run.progress) run.context.progress = &run.progress->begin_execution();
   const Function& function = run.job.function->function;
   if (may_execute_again(run) || run.job.flight.number != 0) {
     return function.start(run.arguments->inputs, run.arguments->params, run.given);
@@ -71,7 +68,7 @@ bool Engine::may_execute_again(const DetachedRun& run) const {
 }
 
 void Engine::finish_coroutine(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
-  const Plan::Job& job = run->job;
+  const Plan::Task& job = run->job;
   if (job.flight.number != 0) {
     events_.function_finished(job, run->ended > 0, run->arguments->begun, Clock::now(), run->arguments->inputs, result);
   }
@@ -122,7 +119,7 @@ void Engine::run_to_its_end(const std::shared_ptr<DetachedRun>& run) {
 void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
   ++run.ended;
   if (run.executions == 1) return;
-  const Plan::Job& job = run.job;
+  const Plan::Task& job = run.job;
   if (!run.checks) run.checks = std::make_unique<DetachedRun::Checks>();
   std::unique_ptr<Verification>& verification = run.checks->verification;
   if (!verification) verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
@@ -132,7 +129,7 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
 
 /// Publishes what a detached function returned to whoever waits for it.
 void Engine::publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
-  const Plan::Job& job = run->job;
+  const Plan::Task& job = run->job;
   const std::chrono::nanoseconds compute_time = (Clock::now() - run->started) / run->executions;
   check_time(job, compute_time, result);
   if (run->checks) compare_with_known(job, run->checks->known, result, run->checks->verification);
@@ -153,7 +150,7 @@ bool Engine::come_inside() {
 }
 
 /// The same for a function that has ended: if not, nothing else ends its flight.
-bool Engine::come_inside(const Plan::Job& job) {
+bool Engine::come_inside(const Plan::Task& job) {
   if (come_inside()) return true;
   const Lock lock(mutex_);
   events_.take_time();

@@ -13,7 +13,7 @@ Error not_wanted() { return Error(Errc::cancelled, "nobody waits for the value o
 }  // namespace
 
 /// From now on the function can be asked to stop; it is called after `delay`.
-void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job& job, const RequestPtr& owner,
+void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Task& job, const RequestPtr& owner,
                        std::chrono::nanoseconds delay) {
   run->over = false;
   run->set_job(job);
@@ -25,7 +25,7 @@ void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Job&
   const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
   if (timeout.count() > 0) {
     run->expires = scheduler_->now() + delay + timeout;
-    deadline = deadline ? std::min(*deadline, *run->expires) : *run->expires;
+    deadline = deadline ? std::min(*deadline, run->expires) : run->expires;
   }
   begin_progress(*run, job, owner);
   runs_.emplace(job.node, run);

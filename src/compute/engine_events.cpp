@@ -27,7 +27,7 @@ event::Reason reason_of(RunReason reason) {
   return event::Reason::never_computed;
 }
 
-event::Reason reason_of(const Plan::Job& job, bool again) {
+event::Reason reason_of(const Plan::Task& job, bool again) {
   return again ? event::Reason::verifying : reason_of(job.reason);
 }
 
@@ -129,7 +129,7 @@ void EngineEvents::flight_joined(RequestId request, NodeId node, const Address& 
   hub_->emit([&] { return event::FlightJoined{flight, number_of(request), address}; });
 }
 
-void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result, bool to_store) {
+void EngineEvents::end_flight(const Plan::Task& job, const Result<Blob>& result, bool to_store) {
   flights_[job.node] = 0;
   hub_->emit_at(settled_, [&] {
     return event::FlightFinished{job.flight.number, number_of(job.owner), job.flight.started,
@@ -139,7 +139,7 @@ void EngineEvents::end_flight(const Plan::Job& job, const Result<Blob>& result, 
 
 // --- Functions
 
-void EngineEvents::explain(Plan::Job& job, const Address& previous, const FunctionId* previous_function,
+void EngineEvents::explain(Plan::Task& job, const Address& previous, const FunctionId* previous_function,
                            std::size_t input) const {
   event::RecomputeReason why{reason_of(job.reason), event::NameId::none, static_cast<std::uint32_t>(input), previous};
   if (previous_function != nullptr) {
@@ -148,7 +148,7 @@ void EngineEvents::explain(Plan::Job& job, const Address& previous, const Functi
   job.flight.why = std::make_shared<const event::RecomputeReason>(why);
 }
 
-void EngineEvents::function_started(const Plan::Job& job, bool again, Time started) const {
+void EngineEvents::function_started(const Plan::Task& job, bool again, Time started) const {
   hub_->emit_at(started, [&] {
     return event::FunctionStarted{job.flight.number, number_of(job.owner), job.function->name, *job.address,
                                   job.flight.why && !again
@@ -157,7 +157,7 @@ void EngineEvents::function_started(const Plan::Job& job, bool again, Time start
   });
 }
 
-void EngineEvents::function_finished(const Plan::Job& job, bool again, Time started, Time ended,
+void EngineEvents::function_finished(const Plan::Task& job, bool again, Time started, Time ended,
                                      std::span<const Blob> inputs, const Result<Blob>& result) const {
   hub_->emit_at(ended, [&] {
     std::uint64_t bytes = 0;
@@ -168,19 +168,19 @@ void EngineEvents::function_finished(const Plan::Job& job, bool again, Time star
   });
 }
 
-void EngineEvents::cut_off(const Plan::Job& job, const Address& previous) const {
+void EngineEvents::cut_off(const Plan::Task& job, const Address& previous) const {
   if (job.flight.number == 0) return;
   hub_->emit_at(settled_,
                 event::CutOff{job.flight.number, number_of(job.owner), *job.address, previous, job.function->name});
 }
 
-TraceContext EngineEvents::trace_of(const Plan::Job& job, const RequestPtr& owner) const {
+TraceContext EngineEvents::trace_of(const Plan::Task& job, const RequestPtr& owner) const {
   const TraceContext parent = owner ? owner->options.trace : TraceContext();
   if (job.flight.number == 0) return parent;
   return compute_context(hub_->context_of(number_of(job.owner), parent), job.flight.number);
 }
 
-void EngineEvents::verified(const Plan::Job& job, std::span<const Comparison> comparisons) const {
+void EngineEvents::verified(const Plan::Task& job, std::span<const Comparison> comparisons) const {
   if (!on()) return;
   for (const Comparison& comparison : comparisons) {
     hub_->emit(event::Verified{job.flight.number, number_of(job.owner), *job.address, job.function->name,

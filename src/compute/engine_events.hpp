@@ -67,26 +67,26 @@ class EngineEvents {
   /// Under the mutex: a request met the node of another one.
   void flight_joined(RequestId request, NodeId node, const Address& address);
   /// The job's function ran before in another version, or with another input.
-  void explain(Plan::Job& job, const Address& previous, const FunctionId* previous_function, std::size_t input) const;
+  void explain(Plan::Task& job, const Address& previous, const FunctionId* previous_function, std::size_t input) const;
   /// Under the mutex: what ends from here on ends now.
   void take_time() { settled_ = now(); }
   /// Under the mutex. Requires: the node is not gone yet. `to_store`: a value will be written.
-  void flight_finished(const Plan::Job& job, const Result<Blob>& result, bool to_store = false) {
+  void flight_finished(const Plan::Task& job, const Result<Blob>& result, bool to_store = false) {
     if (job.flight.number != 0) end_flight(job, result, to_store && result);
   }
 
   // --- Functions
 
   /// An execution begins; `again`: another one to be compared.
-  void function_started(const Plan::Job& job, bool again, Time started) const;
-  void function_finished(const Plan::Job& job, bool again, Time started, Time ended, std::span<const Blob> inputs,
+  void function_started(const Plan::Task& job, bool again, Time started) const;
+  void function_finished(const Plan::Task& job, bool again, Time started, Time ended, std::span<const Blob> inputs,
                          const Result<Blob>& result) const;
   /// Under the mutex: it takes the result of that recipe instead of running.
-  void cut_off(const Plan::Job& job, const Address& previous) const;
+  void cut_off(const Plan::Task& job, const Address& previous) const;
   /// What a function passes on to those whom it calls.
-  [[nodiscard]] TraceContext trace_of(const Plan::Job& job, const RequestPtr& owner) const;
+  [[nodiscard]] TraceContext trace_of(const Plan::Task& job, const RequestPtr& owner) const;
 
-  void verified(const Plan::Job& job, std::span<const Comparison> comparisons) const;
+  void verified(const Plan::Task& job, std::span<const Comparison> comparisons) const;
 
   /// A batch of results was written, or was not; `request` waits for it, unless it is 0.
   void results_stored(RequestId request, Time started, std::uint64_t results, std::uint64_t bytes, bool stored) const;
@@ -99,7 +99,7 @@ class EngineEvents {
     std::uint64_t bytes;
   };
   /// Under the mutex: notes a flight that is told of once it is written.
-  void to_store(std::vector<Unstored>& flights, const Plan::Job& job, const Blob& value) const {
+  void to_store(std::vector<Unstored>& flights, const Plan::Task& job, const Blob& value) const {
     if (job.flight.number == 0 || !hub_->wants<event::FlightStored>()) return;
     flights.push_back({job.flight.number, job.owner, *job.address, value.size()});
   }
@@ -114,7 +114,7 @@ class EngineEvents {
     return request == 0 ? 0 : numbers_ + request;
   }
   [[nodiscard]] event::FlightNumber& flight_of(NodeId node);
-  void end_flight(const Plan::Job& job, const Result<Blob>& result, bool to_store);
+  void end_flight(const Plan::Task& job, const Result<Blob>& result, bool to_store);
   void flight_stored(const Unstored& flight, Time started, bool stored) const;
 
   const std::shared_ptr<ObserverHub> hub_;

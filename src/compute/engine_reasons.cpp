@@ -8,7 +8,7 @@ namespace deriva::detail {
 namespace {
 
 /// Whether anybody is told.
-bool is_explained(const Plan::Job& job, const RequestPtr& owner) {
+bool is_explained(const Plan::Task& job, const RequestPtr& owner) {
   return job.flight.number != 0 || (owner && owner->options.on_computed);
 }
 
@@ -39,7 +39,7 @@ void Engine::explain(Worker& worker) const {
   static_cast<void>(done);  // They run without an explanation.
 }
 
-void Engine::explain(StoreReader& reader, Plan::Job& job, StoreId id) const {
+void Engine::explain(StoreReader& reader, Plan::Task& job, StoreId id) const {
   constexpr PredecessorLimits limits{.inputs = 16, .dependents = 16, .depth = 8};
   const Result<std::optional<StoreId>> previous = find_predecessor(reader, id, limits);
   if (!previous || !*previous) return;

@@ -8,7 +8,7 @@
 namespace deriva::detail {
 
 /// Whether a failure of a job is to be tried again, after so many attempts.
-bool Engine::worth_retrying(const Plan::Job& job, const Result<Blob>& result, std::uint32_t attempts) const {
+bool Engine::worth_retrying(const Plan::Task& job, const Result<Blob>& result, std::uint32_t attempts) const {
   return !result && result.error().error_class() == ErrorClass::transient && attempts <= options_.transient_retries &&
          !stopping_ && plan_.wanted(job.node) && !plan_.forgotten(job.node);
 }

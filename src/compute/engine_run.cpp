@@ -25,7 +25,7 @@ constexpr float shared_time = 20'000;
 constexpr std::chrono::microseconds worth_keeping{5};
 
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
-Result<Blob> call_with_context(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+Result<Blob> call_with_context(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
                                const FunctionRun& run) {
   ContextState state = run.context;
   std::optional<ExecutionProgress> progress;
@@ -146,7 +146,7 @@ void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ra
 }
 
 /// How often the job is to be executed.
-std::uint32_t Engine::executions(const Plan::Job& job) const {
+std::uint32_t Engine::executions(const Plan::Task& job) const {
   if (job.verify_rate <= 0) return 1;
   const bool is_chosen =
       job.verify_rate >= 1 || draw(*job.address, verify_seed_) < static_cast<double>(job.verify_rate);
@@ -238,7 +238,7 @@ void Engine::drop_unwanted(Lock& lock, Worker& worker) {
 }
 
 /// Ends a job that was not begun, and that nobody wants any more: nobody is told.
-void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
+void Engine::drop_job(const Plan::Task& job, const RequestPtr& owner) {
   if (owner && !owner->over) --owner->begun;
   end_run(job.node);
   const Error cancelled(Errc::cancelled);
@@ -266,7 +266,7 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
   }
 }
 
-[[gnu::always_inline]] inline Result<Blob> Engine::invoke(const Plan::Job& job, const Params& params,
+[[gnu::always_inline]] inline Result<Blob> Engine::invoke(const Plan::Task& job, const Params& params,
                                                           std::span<const Blob> inputs, const FunctionRun* run) {
   return run == nullptr ? call_guarded(job.function->function, inputs, params)
                         : call_with_context(job, params, inputs, *run);
@@ -283,7 +283,7 @@ void Engine::drop_job(const Plan::Job& job, const RequestPtr& owner) {
 }
 
 /// Calls it once.
-[[gnu::always_inline]] inline void Engine::call_plainly(Worker& worker, const Plan::Job& job, const Params& params,
+[[gnu::always_inline]] inline void Engine::call_plainly(Worker& worker, const Plan::Task& job, const Params& params,
                                                         std::span<const Blob> inputs, Worker::Ran& ran) {
   ran.make_result([&] { return invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr); });
   if (*ran.result) return;
@@ -374,7 +374,7 @@ void Engine::detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs
   start_detached(std::exchange(extra.detached, nullptr));
 }
 
-void Engine::execute_repeatedly(const Plan::Job& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran) {
+void Engine::execute_repeatedly(const Plan::Task& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran) {
   if (ran.extra->share) {
     verify_shared(job, std::move(params), inputs, ran);
   } else {
@@ -383,7 +383,7 @@ void Engine::execute_repeatedly(const Plan::Job& job, Params& params, std::span<
 }
 
 /// The same, and observers are told. `again`: another execution, to be compared.
-Result<Blob> Engine::call(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+Result<Blob> Engine::call(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
                           const FunctionRun* run, bool again) const {
   const bool is_told = job.flight.number != 0;
   const Clock::time_point started = is_told ? Clock::now() : Clock::time_point();

@@ -97,7 +97,7 @@ void Engine::observe(const ResolvedFunction& function, std::chrono::nanoseconds 
 }
 
 /// The same for a function that did not run in a batch of this thread's.
-void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& job, Result<Blob> result,
+void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Task& job, Result<Blob> result,
                           std::chrono::nanoseconds compute_time, Verification* verification,
                           std::vector<Address> discovered) {
   if (result && owner && owner->options.on_computed) {
@@ -116,7 +116,7 @@ void Engine::settle_apart(Lock& lock, const RequestPtr& owner, const Plan::Job& 
 }
 
 /// Takes the value out of the result.
-void Engine::settle_one(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
+void Engine::settle_one(const RequestPtr& owner, const Plan::Task& job, Result<Blob>& result,
                         std::chrono::nanoseconds compute_time, Verification* verification,
                         std::vector<Address>* discovered) {
   plan_.release(job);

@@ -112,7 +112,7 @@ void Engine::find_stored_by_now(Worker& worker, std::span<const std::uint32_t> j
 
 /// Whether a job that was set apart is to be carried out here. If not, it ends otherwise.
 bool Engine::take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run) {
-  const Plan::Job& job = run->job;
+  const Plan::Task& job = run->job;
   if (flights_.is_shared()) {
     FlightTable::OwnerPtr owner;
     while ((owner = flights_.begin(*job.address, shared_from_this(), owner)) != nullptr) {
@@ -157,7 +157,7 @@ bool Engine::wait_elsewhere(Lock& lock, const std::shared_ptr<Engine>& other, co
   }
   end_run(run->job.node);
   run->over = false;
-  run->expires.reset();  // The other one sees to that.
+  run->expires = FunctionRun::never;  // The other one sees to that.
   run->elsewhere = std::make_unique<FunctionRun::Elsewhere>(FunctionRun::Elsewhere{other, id});
   runs_.emplace(run->job.node, run);
   plan_.set_stoppable(run->job.node);
@@ -200,7 +200,7 @@ bool Engine::join(const Address& address, RequestId id, MaterializeOptions optio
 
 /// On a thread of the other executor.
 void Engine::landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
-  const Plan::Job& job = run->job;
+  const Plan::Task& job = run->job;
   if (!come_inside(job)) return;
   const std::chrono::nanoseconds waited = Clock::now() - run->started;
   const std::chrono::nanoseconds compute_time = flights_.compute_time(*job.address).value_or(waited);
@@ -230,7 +230,7 @@ void Engine::settle_apart(Lock& lock, DetachedRun& run, Result<Blob> result,
 }
 
 /// Publishes what a job came to that was not carried out here. `compute_time`: nothing, if it is stored.
-void Engine::settle_shared(const RequestPtr& owner, const Plan::Job& job, Result<Blob>& result,
+void Engine::settle_shared(const RequestPtr& owner, const Plan::Task& job, Result<Blob>& result,
                            std::optional<std::chrono::nanoseconds> compute_time) {
   if (!result || !plan_.has_memory_for(job, result->size())) return settle_one(owner, job, result, {}, nullptr);
   const bool is_stored = !compute_time;
@@ -260,7 +260,7 @@ void Engine::settle_shared(const RequestPtr& owner, const Plan::Job& job, Result
 
 /// A function that waits itself is not waited for elsewhere: a cycle might lead through several executors, and no plan
 /// would see it.
-void Engine::send_elsewhere(Lock& lock, const Plan::Job& job) {
+void Engine::send_elsewhere(Lock& lock, const Plan::Task& job) {
   if (!flights_.is_shared()) return;
   end_flight(job);
   std::vector<RequestId> requests;

@@ -7,7 +7,7 @@
 
 namespace deriva::detail {
 
-void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<const Blob> inputs,
+void Engine::verify_here(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
                          Worker::Ran& ran) const {
   Worker::Extra& extra = *ran.extra;
   extra.verification = std::make_unique<Verification>(*job.address, job.function->id, verify_seed_);
@@ -19,7 +19,7 @@ void Engine::verify_here(const Plan::Job& job, const Params& params, std::span<c
 
 /// Compares what a function returned with a result that is stored, unless it says nothing of the function. Without the
 /// lock.
-void Engine::compare_with_known(const Plan::Job& job, const KnownResultPtr& known, Result<Blob>& result,
+void Engine::compare_with_known(const Plan::Task& job, const KnownResultPtr& known, Result<Blob>& result,
                                 std::unique_ptr<Verification>& verification) const {
   if (!known || is_inconclusive(result) || (!result && result.error().code() == Errc::not_deterministic)) return;
   Result<Comparison> comparison = compare_with_stored(store_, known->recipe, known->record, result, verify_seed_);
@@ -35,7 +35,7 @@ void Engine::compare_with_known(const Plan::Job& job, const KnownResultPtr& know
 
 /// Offers the executions to idle threads, and begins itself what nobody else has begun. If another thread is still at
 /// it at the end, that one settles the job.
-void Engine::verify_shared(const Plan::Job& job, Params params, std::span<Blob> inputs, Worker::Ran& ran) {
+void Engine::verify_shared(const Plan::Task& job, Params params, std::span<Blob> inputs, Worker::Ran& ran) {
   const auto shared = std::make_shared<SharedVerification>();
   shared->job = job;
   shared->address = *job.address;

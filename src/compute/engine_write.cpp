@@ -46,8 +46,8 @@ std::size_t Engine::results_room() const {
 
 /// Puts the result with those to be written. Until it is, its node is kept: whoever asks meanwhile finds the value
 /// there.
-void Engine::keep_result(const Plan::Job& job, const Blob& value, std::chrono::nanoseconds compute_time, bool by_inputs,
-                         std::vector<Address> discovered) {
+void Engine::keep_result(const Plan::Task& job, const Blob& value, std::chrono::nanoseconds compute_time,
+                         bool by_inputs, std::vector<Address> discovered) {
   plan_.pin(job.node);
   if (flights_.is_shared()) flights_.land(*job.address, *this, compute_time);
   const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());

@@ -39,7 +39,7 @@ void ExecutionProgress::report(double fraction) noexcept {
 
 // --- The engine's part
 
-void Engine::begin_progress(FunctionRun& run, const Plan::Job& job, const RequestPtr& owner) {
+void Engine::begin_progress(FunctionRun& run, const Plan::Task& job, const RequestPtr& owner) {
   if (!owner || !owner->running) return;
   run.progress = std::make_unique<RunProgress>(weak_from_this(), owner->running, executions(job));
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "compute/plan_batch.hpp"
@@ -43,6 +44,20 @@ class RequestProgress {
   std::atomic<Clock::rep> due_;
 };
 
+class RunProgress;
+
+/// What the context of one execution says it to. Thread safety: any thread. Lifetime: the run outlives it.
+class ExecutionProgress {
+ public:
+  explicit ExecutionProgress(RunProgress& run) noexcept : run_(run) {}
+  /// Bad values and those that say less than earlier ones change nothing.
+  void report(double fraction) noexcept;
+
+ private:
+  RunProgress& run_;
+  std::atomic<std::uint32_t> said_{0};
+};
+
 /// The part of one run, all its executions together. Thread safety: any thread, without a lock.
 class RunProgress {
  public:
@@ -55,6 +70,8 @@ class RunProgress {
   void add(std::uint32_t parts) noexcept;
   /// The run is over, or nobody waits for it: what it did is not counted any more, nor what it says.
   void close() noexcept;
+  /// For a coroutine function, which is executed once at a time: kept until the next one.
+  [[nodiscard]] ExecutionProgress& begin_execution() noexcept { return execution_.emplace(*this); }
 
  private:
   static constexpr std::uint32_t closed = ~std::uint32_t{0};
@@ -63,18 +80,7 @@ class RunProgress {
   const std::shared_ptr<RequestProgress> request_;
   const std::uint32_t executions_;
   std::atomic<std::uint32_t> parts_{0};
-};
-
-/// What the context of one execution says it to. Thread safety: any thread. Lifetime: the run outlives it.
-class ExecutionProgress {
- public:
-  explicit ExecutionProgress(RunProgress& run) noexcept : run_(run) {}
-  /// Bad values and those that say less than earlier ones change nothing.
-  void report(double fraction) noexcept;
-
- private:
-  RunProgress& run_;
-  std::atomic<std::uint32_t> said_{0};
+  std::optional<ExecutionProgress> execution_;
 };
 
 }  // namespace deriva::detail

@@ -37,6 +37,7 @@ using KnownResultPtr = std::shared_ptr<const KnownResult>;
 /// A function under way that can be asked to stop. Under the engine's mutex, except for what is set once and `stop`.
 struct FunctionRun {
   using TimePoint = std::chrono::steady_clock::time_point;
+  static constexpr TimePoint never = TimePoint::max();
   /// What became of a wait.
   struct Held {
     Completion<Blob>::Ptr completion;
@@ -57,18 +58,18 @@ struct FunctionRun {
   };
 
   /// Makes it a run of the job, whose address is known.
-  void set_job(const Plan::Job& of) {
+  void set_job(const Plan::Task& of) {
     job_address = *of.address;
     job = of;
     job.address = &job_address;
   }
 
-  Plan::Job job{};
+  Plan::Task job{};
   Address job_address{};
   std::stop_source stop{};
-  std::optional<TimePoint> expires{};  ///< When its own time is over.
-  ContextState context{};              ///< What its contexts tell, and pass on.
-  std::unique_ptr<Waits> waits{};      ///< Once it has asked for something.
+  TimePoint expires = never;       ///< When its own time is over.
+  ContextState context{};          ///< What its contexts tell, and pass on.
+  std::unique_ptr<Waits> waits{};  ///< Once it has asked for something.
   /// If the host wants to know; set before the function is called.
   std::unique_ptr<RunProgress> progress{};
   std::unique_ptr<Elsewhere> elsewhere{};  ///< If it does not run here.
@@ -102,7 +103,7 @@ struct DetachedRun final : FunctionRun, Scheduler::Call, FunctionHost {
   void start(RequestId wait, const Address& address, Completion<Blob>::Ptr completion) override;
   void cancel(RequestId wait) override;
 
-  std::shared_ptr<Engine> engine{};  ///< Of a coroutine function, once it was called.
+  std::shared_ptr<Engine> engine{};  ///< And its work; of a coroutine function, once it was called.
   RequestPtr owner{};
   TimePoint started{};
   std::uint32_t executions = 1;
@@ -110,7 +111,6 @@ struct DetachedRun final : FunctionRun, Scheduler::Call, FunctionHost {
   std::uint32_t attempts = 1;
   std::unique_ptr<Arguments> arguments{};  ///< Gone once a coroutine function has taken them that is not to run again.
   std::unique_ptr<Checks> checks{};        ///< If there is something to check.
-  std::unique_ptr<ExecutionProgress> said{};
   Context given{context};
 };
 

@@ -108,6 +108,7 @@ class Plan {
 
   // --- Running
 
+  using Task = PlanTask;
   using Job = PlanJob;
   using Missing = PlanJob::Missing;
   using Batch = PlanBatch;
@@ -174,9 +175,9 @@ class Plan {
   /// Whether it takes so much itself that what is ready is better run before more is explored.
   [[nodiscard]] bool is_large() const noexcept;
   /// The job is about to be answered.
-  void release(const Job& job);
+  void release(const Task& task);
   /// Whether the memory suffices for the job with such a value.
-  [[nodiscard]] bool has_memory_for(const Job& job, std::uint64_t value_bytes) const noexcept {
+  [[nodiscard]] bool has_memory_for(const Task& job, std::uint64_t value_bytes) const noexcept {
     return !memory_.is_limited() || job.input_bytes + value_bytes <= memory_.limit;
   }
 

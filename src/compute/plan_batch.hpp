@@ -22,13 +22,35 @@ using RequestId = std::uint64_t;
 struct ResolvedFunction;
 
 /// A node that runs.
-struct PlanJob {
+struct PlanTask {
   /// What observers know a run by.
   struct Flight {
     std::uint64_t number = 0;  ///< 0: nobody is told of it.
     std::chrono::steady_clock::time_point started{};
     std::shared_ptr<const event::RecomputeReason> why{};  ///< If it is known in detail.
   };
+
+  // Not defaulted: else each is filled with zeros first, which takes as long as all that follows.
+  PlanTask() noexcept {}  // NOLINT(modernize-use-equals-default)
+  /// Whether there is a result of its own recipe.
+  [[nodiscard]] bool was_computed() const noexcept {
+    return reason == RunReason::forced || reason == RunReason::evicted;
+  }
+
+  NodeId node = ~NodeId{0};
+  std::uint32_t input_count = 0;
+  RequestId owner = 0;               ///< The request that brought the node into the plan.
+  const Address* address = nullptr;  ///< Null: nobody had to know it yet.
+  const ResolvedFunction* function = nullptr;
+  float verify_rate = 0;
+  RunReason reason{};
+  std::uint64_t input_bytes = 0;  ///< If memory is limited, as the next one.
+  std::uint64_t reserved = 0;     ///< Bytes that count for it, until `Plan::release`.
+  Flight flight{};                ///< The engine's.
+};
+
+/// One of a batch.
+struct PlanJob : PlanTask {
   /// An input whose value is in the store.
   struct Missing {
     NodeId node;
@@ -45,26 +67,11 @@ struct PlanJob {
     std::uint32_t position;  ///< In the batch's inputs.
   };
 
-  // Not defaulted: else each is filled with zeros first, which takes as long as all that follows.
-  PlanJob() noexcept {}  // NOLINT(modernize-use-equals-default)
-  /// Whether there is a result of its own recipe.
-  [[nodiscard]] bool was_computed() const noexcept {
-    return reason == RunReason::forced || reason == RunReason::evicted;
-  }
+  PlanJob() noexcept {}  // NOLINT(modernize-use-equals-default): as above.
 
-  NodeId node = ~NodeId{0};
-  RequestId owner = 0;               ///< The request that brought the node into the plan.
-  const Address* address = nullptr;  ///< Null: nobody had to know it yet.
-  BytesView params{};                ///< Encoded; they live until the job is answered.
-  const ResolvedFunction* function = nullptr;
+  BytesView params{};             ///< Encoded; they live until the job is answered.
   std::uint32_t first_input = 0;  ///< In the batch.
-  std::uint32_t input_count = 0;
-  float average = 0;  ///< What its function takes, in nanoseconds; 0: unknown.
-  float verify_rate = 0;
-  RunReason reason{};
-  std::uint64_t input_bytes = 0;  ///< If memory is limited, as the next one.
-  std::uint64_t reserved = 0;     ///< Bytes that count for it, until `Plan::release`.
-  Flight flight{};                ///< The engine's.
+  float average = 0;              ///< What its function takes, in nanoseconds; 0: unknown.
 };
 
 /// Nodes that run together, one after the other: some may need what others before them come to.

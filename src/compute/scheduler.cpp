@@ -39,6 +39,9 @@ class AsioScheduler final : public Scheduler {
       : io_(std::move(io)), spawner_(io_), blocking_tasks_(blocking_tasks) {}
   void post(std::function<void()> task) override { asio::post(io_, std::move(task)); }
   void post_next(std::function<void()> task) override { asio::defer(io_, std::move(task)); }
+  std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override {
+    return spawner_.work(std::move(engine));
+  }
   void spawn(std::shared_ptr<Call> call) override { spawner_.spawn(std::move(call)); }
   void arm(std::chrono::steady_clock::time_point when, std::function<void()> task) override {
     timer_.arm(io_, when, std::move(task));
@@ -70,6 +73,9 @@ class InlineScheduler final : public Scheduler {
   }
   void disarm() override { timer_.disarm(); }
   void post_blocking(std::function<void()> task) override { task(); }
+  std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override {
+    return spawner_->work(std::move(engine));
+  }
   void spawn(std::shared_ptr<Call> call) override { spawner_->spawn(std::move(call)); }
   bool runs_here() const override { return true; }
   bool run_one() override {

@@ -26,13 +26,28 @@ Result<Function::Started> begin(Scheduler::Call& call, const asio::any_io_execut
 
 }  // namespace
 
+struct Spawner::Work {
+  std::shared_ptr<const void> engine;
+  FunctionExecutor tracked;
+};
+
+std::shared_ptr<const void> Spawner::work(std::shared_ptr<const void> engine) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<const Work> work = work_.lock();
+  if (!work) {
+    work = std::make_shared<Work>(
+        Work{std::move(engine), asio::require(executor_, asio::execution::outstanding_work.tracked)});
+    work_ = work;
+  }
+  return work;
+}
+
 void Spawner::spawn(std::shared_ptr<Scheduler::Call> call) {
   asio::dispatch(io_, [this, call = std::move(call)]() mutable {
     Result<Function::Started> started = begin(*call, io_);
     if (!started) return end_call(*call, started.error());
     const auto start = [&]<class T>(asio::awaitable<T>& function) {
-      CoroutineStart::start(io_, asio::require(executor_, asio::execution::outstanding_work.tracked), std::move(call),
-                            std::move(function));
+      CoroutineStart::start(io_, std::move(call), std::move(function));
     };
     std::visit(start, *started);
   });

@@ -69,7 +69,7 @@ struct KnownResult;
 
 /// A plain function whose executions are shared out to idle threads. Whoever ends last settles the job.
 struct SharedVerification {
-  Plan::Job job{};
+  Plan::Task job{};
   Address address{};  ///< The job's.
   RequestPtr owner{};
   std::shared_ptr<FunctionRun> run{};

@@ -5,14 +5,16 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/require.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "compute/function_executor.hpp"
+#include "compute/spawn.hpp"
 #include "support/catch.hpp"
 
 namespace deriva::test {
@@ -38,7 +40,7 @@ struct Seen {
 };
 
 struct RecordedCall final : detail::Scheduler::Call {
-  explicit RecordedCall(Seen& to) : seen(to) {}
+  RecordedCall(Seen& to, std::shared_ptr<const void> kept) : seen(to), work(std::move(kept)) {}
   ~RecordedCall() override { seen.gone = true; }
   Result<Function::Started> begin(const asio::any_io_executor&) override { return Error(Errc::invalid_argument); }
   void end(Result<Blob> result) override {
@@ -46,6 +48,7 @@ struct RecordedCall final : detail::Scheduler::Call {
     seen.ended_in_function = in_function();
   }
   Seen& seen;
+  const std::shared_ptr<const void> work;
 };
 
 /// Starts coroutines on a context, the way that is tested.
@@ -54,15 +57,14 @@ struct Starter {
   template <class T>
   void start(asio::awaitable<T> function) {
     asio::dispatch(any, [&, function = std::move(function)]() mutable {
-      Start::start(any, asio::require(executor, asio::execution::outstanding_work.tracked),
-                   std::make_shared<RecordedCall>(seen), std::move(function));
+      Start::start(any, std::make_shared<RecordedCall>(seen, spawner.work(nullptr)), std::move(function));
     });
     context->run();
   }
   Seen seen;
   std::unique_ptr<asio::io_context> context = std::make_unique<asio::io_context>(1);
-  const FunctionExecutor executor = FunctionExecutor::on(context->get_executor());
-  const asio::any_io_executor any{executor};
+  detail::Spawner spawner{context->get_executor()};
+  const asio::any_io_executor any{FunctionExecutor::on(context->get_executor())};
 };
 
 asio::awaitable<Blob> gives_way(asio::any_io_executor io, bool& in_each) {

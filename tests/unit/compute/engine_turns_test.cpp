@@ -31,6 +31,7 @@ class HandScheduler final : public detail::Scheduler {
   void post_blocking(std::function<void()> task) override { post(std::move(task)); }
   void arm(std::chrono::steady_clock::time_point, std::function<void()>) override {}
   void disarm() override {}
+  std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override { return engine; }
   void spawn(std::shared_ptr<Call>) override {}
   void join() override {}
   std::chrono::nanoseconds turn() const override { return turn_; }

@@ -1,11 +1,15 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -183,6 +187,50 @@ TEST_CASE("async_materialize: the I/O executor has work as long as a request pen
   other.run();
   REQUIRE(seen == "w");
   REQUIRE(f.runs() == 1);
+}
+
+/// Waits until it is opened, for nothing that counts as work of an I/O executor.
+class Gate {
+ public:
+  asio::awaitable<Blob> wait() {
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+        [this]<class Handler>(Handler handler) {
+          open_ = [kept = std::make_shared<Handler>(std::move(handler))] { asio::post(std::move(*kept)); };
+        },
+        asio::use_awaitable);
+    co_return Blob::copy_of("w");
+  }
+  [[nodiscard]] bool is_awaited() const noexcept { return open_ != nullptr; }
+  void open() { std::exchange(open_, nullptr)(); }
+
+ private:
+  std::function<void()> open_;
+};
+
+TEST_CASE("executor: the I/O executor lacks work while a coroutine function is suspended, or has some after it") {
+  AsyncFixture f;
+  Gate first;
+  Gate second;
+  f.add_async("first", [&](const std::vector<Blob>&, const Params&, Context&) { return first.wait(); });
+  f.add_async("second", [&](const std::vector<Blob>&, const Params&, Context&) { return second.wait(); });
+  std::vector<std::future<std::string>> values;  // Of threads that block: what awaits a request is work, too.
+  for (const Address& address : {f.recipe("first", {}), f.recipe("second", {})}) {
+    values.push_back(
+        std::async(std::launch::async, [&f, address] { return text_of(f.executor.materialize(address)); }));
+  }
+  while (!first.is_awaited() || !second.is_awaited()) {
+    f.io.restart();
+    f.io.run_one();
+  }
+  f.io.poll();
+  CHECK_FALSE(f.io.stopped());
+  first.open();
+  f.io.poll();
+  CHECK_FALSE(f.io.stopped());
+  second.open();
+  f.io.restart();
+  f.io.run();
+  for (std::future<std::string>& value : values) REQUIRE(value.get() == "w");
 }
 
 /// A chain of functions that each take longer than a worker keeps its thread, and return one "s" more.

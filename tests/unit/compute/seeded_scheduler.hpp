@@ -38,6 +38,7 @@ class SeededScheduler final : public detail::Scheduler {
   void disarm() override { timer_.reset(); }
   TimePoint now() const override { return now_; }
   std::chrono::nanoseconds turn() const override { return std::chrono::nanoseconds(0); }
+  std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override { return engine; }  // They only poll.
   void spawn(std::shared_ptr<Call> call) override { calls_.emplace_back().spawner.spawn(std::move(call)); }
   void join() override {
     tasks_.clear();
