@@ -33,7 +33,10 @@ class HandScheduler final : public detail::Scheduler {
   void disarm() override {}
   std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override { return engine; }
   void spawn(std::shared_ptr<Call>) override {}
-  void join() override {}
+  void join() override {  // Those that are left hold on to the engine, and so to this.
+    const std::lock_guard lock(mutex_);
+    tasks_.clear();
+  }
   std::chrono::nanoseconds turn() const override { return turn_; }
   /// Asked by a thread that is about to wait, which has the engine's mutex.
   bool runs_here() const override {
