@@ -47,7 +47,7 @@ Cold open_and_walk(const EngineKind& kind, const fs::path& directory, const Entr
   std::vector<std::string> arguments = opening(kind, directory, question);
   arguments.push_back(hub.to_string());
   const std::vector<double> numbers = run_child("open", std::move(arguments));
-  return {numbers.at(0), numbers.at(1), numbers.at(2), numbers.at(3)};
+  return {numbers.at(1), numbers.at(2), numbers.at(3)};
 }
 
 double open_cold(const EngineKind& kind, const fs::path& directory, const Entry& question) {

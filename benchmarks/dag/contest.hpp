@@ -60,17 +60,17 @@ class Contest {
   std::uint32_t turn_ = 0;
 };
 
-/// What a new process found: how long opening and the first question took, and the memory that was its own then, and
-/// after walks in both directions; and what was mapped. Opens the engine that was named.
+/// What a new process that opened the engine found: the memory that was its own after the first question, and after
+/// walks in both directions; and what was mapped.
 struct Cold {
-  double open_ns = 0;
   double private_bytes = 0;
   double private_after_walks = 0;
   double mapped_bytes = 0;
 };
 [[nodiscard]] Cold open_and_walk(const EngineKind& kind, const std::filesystem::path& directory, const Entry& question,
                                  const deriva::Address& hub);
-/// Without the walks, which leave the kernel much memory to clear up: a process that opens then waits for that. In ns.
+/// How long opening and the first question take in a new process, in ns. Without the walks, which leave the kernel much
+/// memory to clear up: a process that opens then waits for that.
 [[nodiscard]] double open_cold(const EngineKind& kind, const std::filesystem::path& directory, const Entry& question);
 /// The other side of both: to be among the children of the suite.
 [[nodiscard]] Children cold_children(const std::vector<EngineKind>& kinds);

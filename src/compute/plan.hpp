@@ -175,7 +175,7 @@ class Plan {
   /// Whether it takes so much itself that what is ready is better run before more is explored.
   [[nodiscard]] bool is_large() const noexcept;
   /// The job is about to be answered.
-  void release(const Task& task);
+  void release(const Task& job);
   /// Whether the memory suffices for the job with such a value.
   [[nodiscard]] bool has_memory_for(const Task& job, std::uint64_t value_bytes) const noexcept {
     return !memory_.is_limited() || job.input_bytes + value_bytes <= memory_.limit;

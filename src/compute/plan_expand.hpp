@@ -21,7 +21,7 @@ void Plan::expand(std::size_t most, Take&& take) {
     for (std::size_t i = 0; i < turn && goes_on && most > 0 && !request.unexpanded.empty(); ++i, --most) {
       const auto [node, n] = request.unexpanded.pop(nodes_);
       --expansions_;
-      if (n.state == State::dropped || n.interest == 0) {
+      if (is_unwanted(n)) {
         end_exploring(n);
         free(node, n);
       } else {

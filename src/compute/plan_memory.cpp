@@ -91,10 +91,10 @@ void Plan::reserve(Job& job, const Batch& batch, std::uint64_t moved) {
   memory_.used += missing + expected;  // What was moved is counted.
 }
 
-void Plan::release(const Task& task) {
+void Plan::release(const Task& job) {
   if (!memory_.is_limited()) return;
   --memory_.running;
-  memory_.used -= task.reserved;
+  memory_.used -= job.reserved;
   memory_.is_full = false;
 }
 

@@ -25,10 +25,6 @@ using detail::EventRing;
 constexpr std::chrono::milliseconds delivery_interval{10};
 constexpr std::size_t failures_kept = 16;
 
-std::array<std::uint8_t, 16> random_bytes() {
-  return std::bit_cast<std::array<std::uint8_t, 16>>(std::array{detail::random_seed(), detail::random_seed()});
-}
-
 }  // namespace
 
 struct ObserverHub::Impl {
@@ -88,7 +84,9 @@ struct ObserverHub::Impl {
   std::vector<Event> events;  ///< The delivery thread's: fetched and not delivered.
 
   std::atomic<std::uint64_t> hosts{0};
-  const std::array<std::uint8_t, 16> trace_seed = random_bytes();  ///< Tells the traces of two hubs apart.
+  /// Tells the traces of two hubs apart.
+  const std::array<std::uint8_t, 16> trace_seed =
+      std::bit_cast<std::array<std::uint8_t, 16>>(std::array{detail::random_seed(), detail::random_seed()});
 
   detail::NameTable names;
 };
