@@ -208,11 +208,13 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   // engine_addresses.cpp: how nodes and addresses find to each other
   void follow_numbering(StoreReader& reader);
   Result<void> read_for_plan(FunctionRef<void(StoreReader&)> use);
+  void note_ids(Plan::Batch& batch) const;
   void find_addresses(Worker& worker);
-  void renumber(Plan::Batch& batch) const;
-  bool agree(Plan::Batch& batch, StoreReader& reader);
+  void renumber(Worker& worker) const;
+  bool agree(Worker& worker, StoreReader& reader);
+  Result<void> read_for_batch(Worker& worker, FunctionRef<void(StoreReader&)> use);
+  void consult_store(Worker& worker);
   void look_addresses_up(Worker& worker);
-  static void fail_without_address(Worker& worker);
   void refuse(std::span<const NodeId> nodes);
   void tell_joined();
 
@@ -258,8 +260,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
 
   // engine_reasons.cpp: what changed
   void prepare_explanation(Worker& worker, std::uint32_t number);
-  void explain(Worker& worker) const;
-  void explain(StoreReader& reader, Plan::Task& job, StoreId id) const;
+  void explain(Worker& worker, StoreReader& reader) const;
 
   // engine_cutoff.cpp: results that are known although the node has none, or is to be computed again
   void prepare_look_back(Worker& worker, std::uint32_t number);
@@ -267,10 +268,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   bool to_be_indexed(const Plan::Task& job, std::chrono::nanoseconds compute_time) const {
     return options_.early_cutoff && job.input_count > 0 && compute_time >= *options_.early_cutoff;
   }
-  void look_back(Worker& worker);
+  void take_back(Worker& worker);
   static void find_back(Worker& worker, StoreReader& reader);
-  static void find_cutoff(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
-  static bool collect_digests(Worker& worker, StoreReader& reader, const Worker::LookBack& look_back);
   void settle_cut_off(const RequestPtr& owner, const Plan::Task& job, Worker::Ran& ran);
 
   // engine_verify.cpp

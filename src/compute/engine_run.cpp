@@ -51,10 +51,12 @@ bool Engine::run(Lock& lock, Worker& worker) {
     deliver(lock);  // What was refused.
     return plan_.has_ready();
   }
-  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0 || events_.on()) find_addresses(worker);
-  if (!worker.batch.addresses.empty() && events_.on()) events_.begin_flights(worker.batch.jobs);
+  if (options_.store_results || options_.memory_bytes > 0 || listeners_ > 0) note_ids(worker.batch);
+  if (events_.on()) {
+    find_addresses(worker);
+    events_.begin_flights(worker.batch.jobs);
+  }
   prepare(worker);
-  if (worker.batch.lacks_address) fail_without_address(worker);
   ++busy_;
   const std::size_t count = worker.ran.size();
   const bool is_timed = count >= timed_batch;
@@ -64,8 +66,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   const Clock::duration prepared = is_timed && ready >= timed_batch ? Clock::now() - began : Clock::duration();
   lock.unlock();
 
-  if (!worker.look_backs.empty()) look_back(worker);
-  if (!worker.unexplained.empty()) explain(worker);
+  consult_store(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
   if (flights_.is_shared()) share(lock, worker);
@@ -119,7 +120,7 @@ void Engine::prepare(Worker& worker) {
     ran.measured = routine.is_timed || job.flight.number != 0 || ++worker.calls % Routine::timed_calls == 0;
     if (!ran.measured) ran.compute_time = routine.time;
     if (routine.is_just_called && job.verify_rate <= 0 && !job.was_computed()) continue;
-    find_addresses(worker);
+    if (worker.batch.ids.empty()) note_ids(worker.batch);
     if (routine.looks_back || job.was_computed()) prepare_look_back(worker, i);
     if (routine.is_explained) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
@@ -128,6 +129,7 @@ void Engine::prepare(Worker& worker) {
 }
 
 void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
+  find_addresses(worker);
   ran.extra = std::make_unique<Worker::Extra>();
   Worker::Extra& extra = *ran.extra;
   extra.executions = executions(job);
@@ -204,8 +206,7 @@ void Engine::gather(Worker& worker) {
 Result<void> Engine::find_stored(Worker& worker) {
   worker.stored.resize(worker.batch.missing.size());
   worker.addresses.assign(worker.batch.missing.size(), Address());
-  const auto find = [&](StoreReader& reader) -> Result<void> {
-    if (!agree(worker.batch, reader)) return Error(Errc::locked, "the graph was compacted again and again");
+  const auto find = [&](StoreReader& reader) {
     for (std::size_t i = 0; i < worker.stored.size(); ++i) {
       const Plan::Missing& missing = worker.batch.missing[i];
       if (missing.id == none || worker.ran[missing.job].result) continue;
@@ -214,12 +215,8 @@ Result<void> Engine::find_stored(Worker& worker) {
       Result<std::optional<StoredBlob>> value = reader.value(missing.id);
       if (value) worker.stored[i] = *std::move(value);
     }
-    return {};
   };
-  constexpr int most_attempts = 8;
-  Result<void> found = read(store_, find);
-  for (int i = 1; i < most_attempts && !found && found.error().code() == Errc::locked; ++i) found = read(store_, find);
-  return found;
+  return read_for_batch(worker, find);
 }
 
 /// Reading takes its time: what nobody wants any more by now is not begun.

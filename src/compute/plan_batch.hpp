@@ -81,7 +81,8 @@ struct PlanBatch {
   std::vector<PlanJob::Wire> wires;  ///< In the order of the jobs that they lead to.
   std::vector<PlanJob::Missing> missing;
   std::vector<NodeId> refused;         ///< There is no memory for them: to be answered by `Plan::fail`.
-  std::vector<Address> addresses;      ///< Of the jobs, once somebody has to know them. Zero: it has none any more.
+  std::vector<StoreId> ids;            ///< Of the jobs, once somebody has to know their addresses; or `none`.
+  std::vector<Address> addresses;      ///< Of those, when they were looked up. Zero: it has none any more.
   std::optional<Error> lacks_address;  ///< Why one of those has none.
   std::uint64_t numbering = 0;
 
@@ -94,6 +95,7 @@ struct PlanBatch {
     wires.clear();
     missing.clear();
     refused.clear();
+    ids.clear();
     addresses.clear();
     lacks_address.reset();
   }

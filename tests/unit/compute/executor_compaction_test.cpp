@@ -15,8 +15,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "compute/engine.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/hand_scheduler.hpp"
 
 namespace deriva::test {
 namespace {
@@ -186,6 +188,64 @@ TEST_CASE("compaction: between the taking of functions and the reading of their 
   f.open_gate();
   REQUIRE(observer->compacted);
   REQUIRE(*seen == f.text);
+}
+
+/// Compacts the graph when the first of `middle` has been taken, before what the store knows of it is looked up.
+struct ConsultedFixture : CompactedFixture {
+  ConsultedFixture() {
+    add("first", [this](std::span<const Blob>, const Params&) {
+      while (scheduler->run_next()) continue;  // One more thread is wanted afterwards.
+      return Blob::copy_of("g");
+    });
+    const Address first = recipe("first", {});
+    text.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      middle[i] = numbered("concat", static_cast<std::int64_t>(i), {first, first});
+      text += "gg";
+    }
+    top = recipe("concat", middle);
+  }
+
+  std::string materialize(ExecutorOptions options) {
+    options.concurrency = 8;
+    bool compacted = false;
+    auto made = std::make_unique<HandScheduler>(std::chrono::nanoseconds(0));
+    scheduler = made.get();
+    scheduler->on_post = [&] {  // More is ready.
+      if (runs("first") > 0 && !std::exchange(compacted, true)) compact();
+    };
+    const auto resolve = [this](const FunctionId& id) { return registry.find(id); };
+    const auto engine = detail::Engine::make(std::move(made), *store, resolve, options);
+    std::string value = text_of(engine->materialize(top, {}));
+    engine->shutdown();
+    REQUIRE(compacted);
+    return value;
+  }
+
+  HandScheduler* scheduler = nullptr;
+};
+
+TEST_CASE("compaction: between the taking of functions and the look for their addresses, those of others are found") {
+  ConsultedFixture f;
+  REQUIRE(f.materialize({.early_cutoff = std::nullopt}) == f.text);
+  const int runs = f.runs();
+  const auto fresh = f.executor();
+  for (const Address& one : f.middle) REQUIRE(*f.start(*fresh, one) == "gg");
+  REQUIRE(f.runs() == runs);
+}
+
+TEST_CASE("compaction: between the taking of functions and the look for known results, those of others are taken") {
+  ConsultedFixture f;
+  const ExecutorOptions eager{.early_cutoff = std::chrono::nanoseconds(0)};
+  f.add("size",
+        [](std::span<const Blob> inputs, const Params&) { return Blob::copy_of(std::to_string(inputs.size())); });
+  for (std::size_t i = 0; i < 3 * ConsultedFixture::count; ++i) {  // Which get the ids that `middle` had.
+    f.recipe("size", {f.leaves[i % 50], f.leaves[(i + i / 50 + 1) % 50]});
+  }
+  const Address same = f.leaf("g");
+  const Address size = f.recipe("size", {same, same});
+  REQUIRE(text_of(OnThisThread(f, eager).executor.materialize(size)) == "2");
+  REQUIRE(f.materialize(eager) == f.text);
 }
 
 TEST_CASE("compaction: an executor that is made afterwards begins what another one computes") {
