@@ -3,14 +3,8 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <utility>
 
 namespace deriva::detail {
-namespace {
-
-thread_local bool is_in_function = false;
-
-}  // namespace
 
 Error error_of(const std::exception_ptr& thrown) noexcept {
   try {
@@ -23,22 +17,6 @@ Error error_of(const std::exception_ptr& thrown) noexcept {
     return Error(Errc::function_failed, "threw something that is not a std::exception");
   }
 }
-
-Result<Blob> call_guarded(const Function& function, std::span<const Blob> inputs, const Params& params,
-                          Context* context) {
-  const FunctionScope here(true);
-  try {
-    return function.call(inputs, params, context);
-  } catch (...) {
-    return error_of(std::current_exception());
-  }
-}
-
-bool in_function() noexcept { return is_in_function; }
-
-FunctionScope::FunctionScope(bool in_function) noexcept : before_(std::exchange(is_in_function, in_function)) {}
-
-FunctionScope::~FunctionScope() { is_in_function = before_; }
 
 Error attribute(const Error& error, const Address& address, const FunctionId& function) {
   const bool says_so = error.code() == Errc::function_failed;

@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include <deriva/core/bytes.hpp>
 
+#include "compute/page_memory.hpp"
 #include "compute/slab.hpp"
 
 namespace deriva::detail {
@@ -74,7 +74,12 @@ class EdgePool {
     (*this)[first].next = head;
     head = first;
   }
-  void clear() { *this = EdgePool(); }
+  void clear() noexcept {
+    std::exchange(origins_, decltype(origins_)());
+    unused_.fill(none);
+    end_ = left_ = 0;
+    memory_.clear();
+  }
 
  private:
   using Size = std::uint32_t;
@@ -92,15 +97,15 @@ class EdgePool {
 
   /// Of so many pages, one behind the other. What was left of the last one is given up.
   [[gnu::noinline]] void add_block(std::uint32_t count) {
-    auto& block = blocks_.emplace_back(std::make_unique_for_overwrite<Edge[]>(std::size_t{count} * page));
+    const std::byte* const block = memory_.take(std::size_t{count} * page * sizeof(Edge));
     const auto first = static_cast<std::uint32_t>(origins_.size()) * page;
     origins_.insert(origins_.end(), count,
-                    reinterpret_cast<std::uintptr_t>(block.get()) - std::uintptr_t{first} * sizeof(Edge));
+                    reinterpret_cast<std::uintptr_t>(block) - std::uintptr_t{first} * sizeof(Edge));
     end_ = first;
     left_ = count * page;
   }
 
-  std::vector<std::unique_ptr<Edge[]>> blocks_;
+  PageMemory memory_;
   std::vector<std::uintptr_t> origins_;  ///< Of each page: where edge 0 would lie, as in `Slab`.
   std::array<std::uint32_t, classes> unused_{};
   std::uint32_t end_ = 0;

@@ -20,9 +20,6 @@ constexpr std::size_t short_backlog = 32;
 constexpr std::size_t timed_batch = 8;
 /// Functions that take at least this are verified on several threads.
 constexpr float shared_time = 20'000;
-/// Without a store, values that took less than this are kept for who asked for them alone: to keep one in the cache
-/// takes most of a microsecond (executor.1us.*).
-constexpr std::chrono::microseconds worth_keeping{5};
 
 /// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
 Result<Blob> call_with_context(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
@@ -344,8 +341,7 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
       end = {};
     }
   }
-  if (ran.result && *ran.result && !options_.store_results && ran.compute_time >= worth_keeping &&
-      cache_.capacity() > 0) {
+  if (ran.result && *ran.result && Routine::is_kept(ran.compute_time, options_)) {
     look_addresses_up(worker);
     cache_.put(*job.address, **ran.result, ran.compute_time);
   }

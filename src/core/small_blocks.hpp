@@ -112,6 +112,8 @@ class SmallBlocks {
   static constinit thread_local std::array<List, kinds> lists_;
 };
 
-inline constinit thread_local std::array<SmallBlocks::List, SmallBlocks::kinds> SmallBlocks::lists_{};
+// Lies where the program's own thread-local variables do, even in a shared library: to find it is no call.
+[[gnu::tls_model("initial-exec")]] inline constinit thread_local std::array<SmallBlocks::List, SmallBlocks::kinds>
+    SmallBlocks::lists_{};
 
 }  // namespace deriva::detail
