@@ -175,6 +175,7 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
   listeners_ += request->options.on_computed ? 1U : 0U;
   watchers_ += request->options.progress ? 1U : 0U;
   ++entered_;
+  if (plan_.size() == 0) gone_ = flights_.dismissed();
   StoreId id = *looked.id;
   if (looked.numbering != plan_.numbering()) {
     // The graph was compacted between two snapshots, or nothing was ever planned.

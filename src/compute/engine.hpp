@@ -219,7 +219,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void tell_joined();
 
   // engine_run.cpp: functions, and their calls
-  bool may_take_along() const;
+  bool may_take_along(bool shares) const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   std::uint32_t executions(const Plan::Task& job) const;
@@ -373,6 +373,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
   std::uint64_t entered_ = 0;  ///< Requests that ever entered the plan.
+  std::uint64_t gone_ = 0;     ///< Executors of the store that were gone before anything of the plan was looked up.
   std::size_t listeners_ = 0;  ///< Open requests whose hosts are told of each function, or
   std::size_t watchers_ = 0;   ///< of progress.
   bool writing_ = false;

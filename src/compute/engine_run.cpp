@@ -42,7 +42,8 @@ bool Engine::run(Lock& lock, Worker& worker) {
   std::size_t most =
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
   if (options_.store_results) most = std::min(most, results_room());
-  const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along() ? short_time : 0);
+  const bool shares = flights_.is_shared() || flights_.dismissed() != gone_;
+  const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along(shares) ? short_time : 0);
   if (!worker.batch.refused.empty()) refuse(worker.batch.refused);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
@@ -66,7 +67,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   consult_store(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
-  if (flights_.is_shared()) share(lock, worker);
+  if (shares || flights_.is_shared()) share(lock, worker);
   const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
   call_functions(worker);
   const Clock::duration taken = is_timed ? Clock::now() - started : Clock::duration();
@@ -89,9 +90,9 @@ bool Engine::run(Lock& lock, Worker& worker) {
 
 /// Whether a short function may be called with what others of its batch came to: nothing is to be known of its inputs
 /// before, nobody else computes them, nor does memory count.
-bool Engine::may_take_along() const {
+bool Engine::may_take_along(bool shares) const {
   const bool looks_back = options_.early_cutoff && static_cast<float>(options_.early_cutoff->count()) < short_time;
-  return !looks_back && options_.memory_bytes == 0 && !flights_.is_shared();
+  return !looks_back && options_.memory_bytes == 0 && !shares;
 }
 
 /// Sets apart what is not just a call.

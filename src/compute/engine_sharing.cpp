@@ -113,22 +113,20 @@ void Engine::find_stored_by_now(Worker& worker, std::span<const std::uint32_t> j
 /// Whether a job that was set apart is to be carried out here. If not, it ends otherwise.
 bool Engine::take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run) {
   const Plan::Task& job = run->job;
-  if (flights_.is_shared()) {
-    FlightTable::OwnerPtr owner;
-    while ((owner = flights_.begin(*job.address, shared_from_this(), owner)) != nullptr) {
-      if (wait_elsewhere(lock, std::static_pointer_cast<Engine>(owner), run)) return false;
-    }
-    const Address* const address = job.address;
-    std::optional<StoredBlob> stored;
-    if (job.reason != RunReason::forced) stored = stored_values(store_, {&address, 1}).front();
-    if (stored) {
-      Result<Blob> value = load(store_, *std::move(stored));
-      if (value) {
-        lock.lock();
-        settle_apart(lock, *run, std::move(value), std::nullopt);
-        lock.unlock();
-        return false;
-      }
+  FlightTable::OwnerPtr owner;
+  while ((owner = flights_.begin(*job.address, shared_from_this(), owner)) != nullptr) {
+    if (wait_elsewhere(lock, std::static_pointer_cast<Engine>(owner), run)) return false;
+  }
+  const Address* const address = job.address;
+  std::optional<StoredBlob> stored;  // By whoever had it, if that one is gone, too.
+  if (job.reason != RunReason::forced) stored = stored_values(store_, {&address, 1}).front();
+  if (stored) {
+    Result<Blob> value = load(store_, *std::move(stored));
+    if (value) {
+      lock.lock();
+      settle_apart(lock, *run, std::move(value), std::nullopt);
+      lock.unlock();
+      return false;
     }
   }
   if (!job.function->function.takes_context()) return true;

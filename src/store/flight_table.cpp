@@ -19,6 +19,7 @@ void FlightTable::enlist(const OwnerPtr& owner) {
 void FlightTable::dismiss(const Owner& owner) {
   const std::lock_guard lock(mutex_);
   std::erase_if(owners_, [&](const OwnerPtr& one) { return one.get() == &owner; });
+  dismissed_.fetch_add(1, std::memory_order_release);  // Before it is said that nobody is left.
   if (owners_.size() > 1) {
     boost::unordered::erase_if(flights_, [&](const auto& flight) { return flight.second.owner.get() == &owner; });
   } else {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,8 @@ class FlightTable {
   /// Whether there are several owners: if not, nobody has to tell of flights.
   [[nodiscard]] bool is_shared() const noexcept { return is_shared_.load(std::memory_order_acquire); }
 
+  /// How many owners have been dismissed: what they stored may not be known to those who looked before.
+  [[nodiscard]] std::uint64_t dismissed() const noexcept { return dismissed_.load(std::memory_order_acquire); }
   /// Null: the flight is the caller's, until it ends it. Else whose it is. `given_up`: an owner that is known not to go
   /// on with it.
   [[nodiscard]] OwnerPtr begin(const Address& address, const OwnerPtr& owner, const OwnerPtr& given_up = nullptr);
@@ -65,6 +68,7 @@ class FlightTable {
   std::vector<OwnerPtr> owners_;
   boost::unordered_flat_map<Address, Flight, std::hash<Address>> flights_;
   std::atomic<bool> is_shared_{false};
+  std::atomic<std::uint64_t> dismissed_{0};
 };
 
 }  // namespace deriva::detail

@@ -62,6 +62,7 @@ case ${2:-} in
     sound share cancelled -DCANCELS -DEXECUTORS=2
     sound share destroyed -DDESTROYS
     sound share destroyed_at_work -DDESTROYS -DPLAIN
+    sound share one_is_left -DDESTROYS -DPLAIN -DEXECUTORS=2
     ;;
   mistakes)
     optimize=-O0  # They are found soon.
@@ -93,6 +94,7 @@ case ${2:-} in
     found share waits_for_what_does_not_run -DASKS_ANYWAY
     found share declares_nothing -DNO_DECLARATION -DLATE
     found share leaves_its_work -DDISMISSED_AT_ONCE -DDESTROYS -DPLAIN
+    found share forgets_who_is_gone -DFORGETS_WHO_IS_GONE -DDESTROYS -DPLAIN -DEXECUTORS=2
     ;;
   *) fail "what is '$2'?" ;;
 esac

@@ -31,6 +31,7 @@
 
 byte owner = NOBODY;  /* the table */
 bit shared;
+byte dismissed; /* executors that are gone */
 bit stored;
 byte running;  /* functions that were not asked to stop */
 byte runs;
@@ -121,7 +122,9 @@ inline leave_elsewhere(e, other) {
 
 proctype Executor(byte e) {
   byte other;
+  byte gone_before;
   bit is_known;
+  gone_before = dismissed;
   /* Explored: what is written from here on is not seen. */
   atomic {
     if
@@ -136,7 +139,12 @@ proctype Executor(byte e) {
 claim:
   atomic {
     if
+#ifdef FORGETS_WHO_IS_GONE
     :: !shared -> goto call
+#else
+    :: !shared && dismissed == gone_before -> goto call
+    :: !shared && dismissed != gone_before -> goto look
+#endif
     :: shared && (owner == NOBODY || owner == e) -> owner = e
     :: else ->
       other = owner;
@@ -314,7 +322,16 @@ proctype Shutdown(byte e) {
     closed[e] = 1;
     tell(e, SENT_AWAY)
   }
-  atomic { end_claim(e) }
+  atomic {
+    end_claim(e);
+    dismissed++;
+    if
+    :: EXECUTORS - dismissed == 1 ->
+      shared = 0;
+      owner = NOBODY
+    :: else -> skip
+    fi
+  }
 }
 #endif
 
@@ -372,6 +389,9 @@ init {
   od;
 #ifndef CANCELS
 #ifndef FAULTS
+#ifdef PLAIN
+  assert(runs <= 1)
+#endif
 #ifndef DESTROYS
   assert(runs == 1)
 #endif

@@ -21,16 +21,6 @@ namespace {
 
 /// A chain of functions that take next to nothing, which the engine knows.
 struct TurnsFixture : ComputeFixture {
-  struct Noted final : detail::Completion<Blob> {
-    explicit Noted(std::atomic<bool>& is_done) : done(is_done) {}
-    void complete(Result<Blob> result) noexcept override {
-      done = result.has_value();
-      delete this;
-    }
-    void destroy() noexcept override { delete this; }
-    std::atomic<bool>& done;
-  };
-
   explicit TurnsFixture(std::size_t concurrency, std::chrono::nanoseconds turn = {}) {
     registry.add({"short", "1"}, [this](std::span<const Blob> inputs, const Params&) {
       if (const std::function<void()> call = std::exchange(during, nullptr)) call();

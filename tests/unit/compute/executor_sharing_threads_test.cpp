@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <latch>
@@ -9,14 +10,17 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "compute/engine.hpp"
 #include "store/store_impl.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/hand_scheduler.hpp"
 
 namespace deriva::test {
 namespace {
@@ -44,6 +48,23 @@ TEST_CASE("sharing: an executor that is destroyed answers for what runs to its e
   destroys.join();
   REQUIRE(text_of(second.get()) == "h");
   REQUIRE(f.runs("held") == 1);
+}
+
+TEST_CASE("sharing: what another executor has stored before it was destroyed is computed again") {
+  ComputeFixture f;
+  const Address target = f.numbered("concat", 1, {f.leaf("x")});
+  auto made = std::make_unique<HandScheduler>(std::chrono::nanoseconds(0));
+  HandScheduler& scheduler = *made;
+  const auto resolve = [&](const FunctionId& id) { return f.registry.find(id); };
+  const auto engine = detail::Engine::make(std::move(made), *f.store, resolve, ExecutorOptions());
+  std::atomic<bool> is_done{false};
+  engine->start(engine->next_request(), target, {}, detail::Completion<Blob>::Ptr(new Noted(is_done)));
+  REQUIRE(scheduler.run_next());  // It was explored.
+  REQUIRE(text_of(OnThisThread(f).executor.materialize(target)) == "x");
+  while (scheduler.run_next()) continue;
+  REQUIRE(is_done);
+  REQUIRE(f.runs("concat") == 1);
+  engine->shutdown();
 }
 
 TEST_CASE("sharing: a function that began while its executor was alone is under way for ever") {

@@ -10,6 +10,10 @@
 #include <thread>
 #include <utility>
 
+#include <deriva/compute/detail/completion.hpp>
+#include <deriva/core/blob.hpp>
+#include <deriva/core/error.hpp>
+
 #include "compute/scheduler.hpp"
 
 namespace deriva::test {
@@ -62,6 +66,17 @@ class HandScheduler final : public detail::Scheduler {
   const std::chrono::nanoseconds turn_;
   mutable std::mutex mutex_;
   std::deque<std::function<void()>> tasks_;
+};
+
+/// Says when a request came to a value.
+struct Noted final : detail::Completion<Blob> {
+  explicit Noted(std::atomic<bool>& is_done) : done(is_done) {}
+  void complete(Result<Blob> result) noexcept override {
+    done = result.has_value();
+    delete this;
+  }
+  void destroy() noexcept override { delete this; }
+  std::atomic<bool>& done;
 };
 
 }  // namespace deriva::test
