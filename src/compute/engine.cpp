@@ -250,9 +250,9 @@ void Engine::shutdown() {
   function_deadlines_.clear();
   retries_.clear();
   scheduler_->disarm();
+  cancel_all(lock, false);  // Other executors may wait for what runs to its end.
   static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   ask_to_stop(lock, running);
-  cancel_all(lock, false);  // Other executors may wait for what runs to its end.
   for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
   changed_.notify_all();
   ++blocked_;

@@ -1,7 +1,10 @@
 #include <atomic>
 #include <future>
+#include <latch>
 #include <memory>
 #include <optional>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -97,6 +100,37 @@ TEST_CASE("shutdown: a plain function that runs is waited for, and nothing begin
   destroyer.join();
   REQUIRE(ended);
   REQUIRE(f.runs("id") == 0);
+}
+
+TEST_CASE("shutdown: what fails while functions are asked to stop is told instead of tried again or cancelled") {
+  ComputeFixture f;
+  std::latch inside(2);
+  std::latch may_fail(1);
+  std::future<Result<Blob>> transient;
+  f.add("fails", [&](std::span<const Blob>, const Params&) -> Result<Blob> {
+    inside.count_down();
+    may_fail.wait();
+    return Error(Errc::function_failed, "once").with_class(ErrorClass::transient);
+  });
+  f.registry.add({"stops", "1"}, [&](std::span<const Blob>, const Params&, Context& context) {
+    std::latch asked(1);
+    const std::stop_callback stopped(context.stop_token(), [&] {
+      may_fail.count_down();
+      transient.wait();
+      asked.count_down();
+    });
+    inside.count_down();
+    asked.wait();
+    return Blob();
+  });
+  ExecutorOptions options;
+  options.transient_retries = 1;
+  auto on = std::make_unique<OnPool<2>>(f, options);
+  transient = on->executor.async_materialize(f.recipe("fails", {}), {}, asio::use_future);
+  const auto stops = on->executor.async_materialize(f.recipe("stops", {}), {}, asio::use_future);
+  inside.wait();
+  on.reset();
+  REQUIRE(text_of(transient.get()) == "!cancelled");
 }
 
 TEST_CASE("shutdown: a thread that blocks in materialize is released") {
