@@ -30,7 +30,7 @@ class EdgePool {
   /// The longest run. The inputs and the params of a recipe take less, by the limits of its encoding.
   static constexpr std::uint32_t longest = 1U << 16U;
 
-  EdgePool() { unused_.fill(none); }
+  explicit EdgePool(PageMemory& memory) noexcept : memory_(memory) { unused_.fill(none); }
 
   Edge& operator[](std::uint32_t edge) noexcept {
     return *reinterpret_cast<Edge*>(origins_[edge / page] + std::uintptr_t{edge} * sizeof(Edge));
@@ -74,11 +74,11 @@ class EdgePool {
     (*this)[first].next = head;
     head = first;
   }
+  /// The memory is the owner's to clear.
   void clear() noexcept {
     std::exchange(origins_, decltype(origins_)());
     unused_.fill(none);
     end_ = left_ = 0;
-    memory_.clear();
   }
 
  private:
@@ -105,7 +105,7 @@ class EdgePool {
     left_ = count * page;
   }
 
-  PageMemory memory_;
+  PageMemory& memory_;
   std::vector<std::uintptr_t> origins_;  ///< Of each page: where edge 0 would lie, as in `Slab`.
   std::array<std::uint32_t, classes> unused_{};
   std::uint32_t end_ = 0;

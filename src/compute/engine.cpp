@@ -40,6 +40,7 @@ Engine::Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver reso
       verify_seed_(options.verify_seed ? *options.verify_seed : random_seed()),
       cache_(options.memory_bytes == 0 ? options.cache_bytes : std::min(options.cache_bytes, options.memory_bytes / 4),
              random_seed(), 0, events_.hub()),
+      plan_(StoreAccess::blocks(store)),
       coroutine_limit_(plan_.add_limit(options_.coroutine_concurrency)),
       blocking_limit_(plan_.add_limit(options_.blocking_concurrency)),
       known_errors_(options.remembered_errors) {
@@ -250,7 +251,7 @@ void Engine::shutdown() {
   function_deadlines_.clear();
   retries_.clear();
   scheduler_->disarm();
-  cancel_all(lock, false);  // Other executors may wait for what runs to its end.
+  cancel_all(lock, false);                    // Other executors may wait for what runs to its end.
   static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   ask_to_stop(lock, running);
   for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);

@@ -6,60 +6,61 @@
 #include <utility>
 #include <vector>
 
-#include <deriva/dag/detail/large_memory.hpp>
+#include "store/block_pool.hpp"
 
 namespace deriva::detail {
 
 /// Memory for pools that grow by the page: pages stay where they are until all go at once.
 ///
-/// The first half MiB is allocated page by page. Behind it pages lie in blocks of 2 MiB, for which the system is asked
-/// for large pages of its own: where memory is slow, a graph of 100,000 nodes spends a tenth to a fifth of its time on
-/// finding out where the small ones are (executor.empty.*).
+/// The first 128 KiB are allocated page by page. Behind them pages lie in blocks of 2 MiB in large pages: where memory
+/// is slow, a graph of 100,000 nodes spends a tenth to a fifth of its time on finding out where the small ones are
+/// (executor.empty.*).
 class PageMemory {
  public:
-  static constexpr std::size_t block_bytes = std::size_t{2} << 20U;
-
-  PageMemory() = default;
+  explicit PageMemory(BlockPool::Ptr pool) noexcept : pool_(std::move(pool)) {}
   PageMemory(const PageMemory&) = delete;
   PageMemory& operator=(const PageMemory&) = delete;
-  ~PageMemory() = default;
+  ~PageMemory() { clear(); }
 
-  /// A page of so many bytes, aligned to cache lines. Throws `std::bad_alloc`.
+  /// A page of so many bytes, aligned to cache lines. Requires: `bytes` is a multiple of those, and not more than a
+  /// block. Throws `std::bad_alloc`.
   [[nodiscard]] std::byte* take(std::size_t bytes) {
-    if (bytes > left_) add_block(bytes);
+    if (in_pages_ < small_until) return take_page(bytes);
+    if (bytes > left_) add_block();
     left_ -= bytes;
     return std::exchange(next_, next_ + bytes);
   }
   void clear() noexcept {
+    for (BlockPool::Block& block : blocks_) pool_->give_back(std::move(block));
     std::exchange(blocks_, decltype(blocks_)());
-    next_ = nullptr;
-    left_ = allocated_ = 0;
+    std::exchange(pages_, decltype(pages_)());
+    left_ = 0;
   }
 
  private:
-  static constexpr std::size_t small_until = std::size_t{512} << 10U;
+  static constexpr std::size_t small_until = std::size_t{128} << 10U;
   static constexpr std::align_val_t cache_line{64};
 
   struct Free {
-    void operator()(std::byte* block) const noexcept { ::operator delete(block, alignment); }
-    std::align_val_t alignment;
+    void operator()(std::byte* page) const noexcept { ::operator delete(page, cache_line); }
   };
 
-  void add_block(std::size_t bytes) {
-    const bool is_small = allocated_ < small_until;
-    const std::size_t size = is_small ? bytes : (bytes + block_bytes - 1) / block_bytes * block_bytes;
-    const std::align_val_t alignment = is_small ? cache_line : std::align_val_t{block_bytes};
-    const auto& block = blocks_.emplace_back(static_cast<std::byte*>(::operator new(size, alignment)), Free{alignment});
-    if (!is_small) expect_writes(block.get(), size);
-    next_ = block.get();
-    left_ = size;
-    allocated_ += size;
+  std::byte* take_page(std::size_t bytes) {
+    std::byte* const page = pages_.emplace_back(static_cast<std::byte*>(::operator new(bytes, cache_line))).get();
+    in_pages_ += bytes;
+    return page;
+  }
+  void add_block() {
+    next_ = blocks_.emplace_back(pool_->take()).get();
+    left_ = BlockPool::block_bytes;
   }
 
-  std::vector<std::unique_ptr<std::byte, Free>> blocks_;
+  const BlockPool::Ptr pool_;
+  std::vector<std::unique_ptr<std::byte, Free>> pages_;
+  std::size_t in_pages_ = 0;  ///< Bytes.
+  std::vector<BlockPool::Block> blocks_;
   std::byte* next_ = nullptr;
-  std::size_t left_ = 0;  ///< Behind `next_`.
-  std::size_t allocated_ = 0;
+  std::size_t left_ = 0;  ///< Behind `next_`, in the last block.
 };
 
 }  // namespace deriva::detail

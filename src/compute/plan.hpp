@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -47,11 +48,12 @@ namespace deriva::detail {
 /// somebody is interested: a request that targets it, a node that has it as an input and is not done, or a pin; and
 /// when it is done, until all is explored that was being explored by then, which may come upon it, too. So no request
 /// computes anything twice, however much of it is computed before the rest is explored.
-///
 /// Complexity: every call is linear in the edges that it touches; nothing is searched. Allocates in pages only, and
 /// gives large ones back when nothing is planned any more.
 class Plan {
  public:
+  explicit Plan(const BlockPool::Ptr& pool = std::make_shared<BlockPool>()) : pages_(pool), request_pages_(pool) {}
+
   // --- Requests
 
   using Wish = PlanWish;
@@ -114,16 +116,13 @@ class Plan {
   using Batch = PlanBatch;
   /// Moves ready nodes to `running` and appends them to the batch: until they are `most`, or will take so many
   /// nanoseconds; at least one, if there is any. Each must be answered by `complete` or `fail`.
-  ///
   /// First what `complete` made ready since the last call, unless another request waits; then requests in turn, the
   /// more urgent ones first (mostly), and of each the nodes with the longest way to go, first come, first served.
   ///
   /// A batch takes along what waits for nothing but jobs of the batch, if its function is plain and takes less than
   /// `along` nanoseconds (than the batch, if several requests wait): a chain runs as one batch. Such a job is behind
   /// those, must be answered after them, and if one of them fails, before it, by `put_back`. Requires: `along` is 0 if
-  /// memory is limited.
-  ///
-  /// Those for which there is no memory, and never will be, are `refused` instead.
+  /// memory is limited. Those for which there is no memory, and never will be, are `refused` instead.
   ///
   /// Returns how long they will take, as far as it is known.
   float take_ready(std::size_t most, float nanoseconds, Batch& batch, float along = 0);
@@ -357,12 +356,14 @@ class Plan {
   void drop(NodeId node);
   void shrink_if_empty();
 
-  Slab<Node> nodes_;
-  EdgePool edges_;
-  IdMap ids_;
+  PageMemory pages_;          ///< Of what goes when the plan is empty;
+  PageMemory request_pages_;  ///< of what does not.
+  Slab<Node> nodes_{pages_};
+  EdgePool edges_{pages_};
+  IdMap ids_{pages_};
   std::uint64_t numbering_ = 0;
-  Slab<Request> requests_;
-  Slab<ReadyQueue, 8> queues_;
+  Slab<Request> requests_{request_pages_};
+  Slab<ReadyQueue, 8> queues_{pages_};
   boost::unordered_flat_map<RequestId, std::uint32_t> request_slots_;
   std::vector<Function> functions_;
   std::vector<Limit> limits_{Limit{}};

@@ -84,6 +84,7 @@ void Plan::shrink_if_empty() {
   edges_.clear();
   ids_.clear();
   queues_.clear();
+  pages_.clear();
   poisoned_.clear();
   verify_rates_.clear();
   orphans_ = {};

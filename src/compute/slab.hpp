@@ -23,7 +23,7 @@ inline constexpr std::uint32_t none = ~std::uint32_t{0};
 template <class T, std::uint32_t page = 1'024>
 class Slab {
  public:
-  Slab() = default;
+  explicit Slab(PageMemory& memory) noexcept : memory_(memory) {}
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
   ~Slab() { clear(); }
@@ -58,6 +58,7 @@ class Slab {
   /// Every number that was ever taken is below this.
   [[nodiscard]] std::uint32_t end() const noexcept { return end_; }
   [[nodiscard]] std::size_t in_use() const noexcept { return end_ - unused_count_; }
+  /// The memory is the owner's to clear.
   void clear() noexcept {
     if (!std::is_trivially_destructible_v<T> && in_use() > 0) {
       for (std::uint32_t slot = 0; slot < end_; ++slot) (*this)[slot].~T();
@@ -66,7 +67,6 @@ class Slab {
     unused_ = none;
     unused_count_ = 0;
     std::exchange(origins_, decltype(origins_)());
-    memory_.clear();
   }
 
  private:
@@ -76,7 +76,7 @@ class Slab {
     origins_.push_back(reinterpret_cast<std::uintptr_t>(added) - offset_of(end_));
   }
 
-  PageMemory memory_;
+  PageMemory& memory_;
   /// Where element 0 would lie if everything lay as the page does: to find an element takes five instructions instead
   /// of eight (executor.empty.*).
   std::vector<std::uintptr_t> origins_;
@@ -108,29 +108,33 @@ class SparseSlab {
 /// Numbers by dense id, in pages that exist where there are some: a look-up is two reads.
 class IdMap {
  public:
+  explicit IdMap(PageMemory& memory) noexcept : memory_(memory) {}
+
   /// The number of an id, or `none`.
   [[nodiscard]] std::uint32_t find(std::uint32_t id) const noexcept {
     const std::size_t at = id / page;
-    return at < pages_.size() && pages_[at] ? (*pages_[at])[id % page] : none;
+    return at < pages_.size() && pages_[at] != nullptr ? (*pages_[at])[id % page] : none;
   }
   /// The place of an id's number: `none` when it has none yet.
   std::uint32_t& at(std::uint32_t id) {
     const std::size_t at = id / page;
     if (at >= pages_.size()) pages_.resize(at + 1);
-    if (!pages_[at]) {
-      pages_[at] = std::make_unique<Page>();
+    if (pages_[at] == nullptr) {
+      pages_[at] = new (memory_.take(sizeof(Page))) Page;
       pages_[at]->fill(none);
     }
     return (*pages_[at])[id % page];
   }
   /// Requires: the id has a number.
   void erase(std::uint32_t id) noexcept { (*pages_[id / page])[id % page] = none; }
-  void clear() { *this = IdMap(); }
+  /// The memory is the owner's to clear.
+  void clear() noexcept { std::exchange(pages_, decltype(pages_)()); }
 
  private:
   static constexpr std::uint32_t page = 4'096;
   using Page = std::array<std::uint32_t, page>;
-  std::vector<std::unique_ptr<Page>> pages_;
+  PageMemory& memory_;
+  std::vector<Page*> pages_;  ///< Null: there is none.
 };
 
 }  // namespace deriva::detail

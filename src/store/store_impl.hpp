@@ -12,6 +12,7 @@
 #include <deriva/store/ledger.hpp>
 #include <deriva/store/store.hpp>
 
+#include "store/block_pool.hpp"
 #include "store/cutoff_table.hpp"
 #include "store/discovered_inputs.hpp"
 #include "store/flight_table.hpp"
@@ -29,6 +30,7 @@ struct Store::Impl {
   Ledger ledger;
   std::shared_ptr<ObserverHub> observers;
   detail::FlightTable flights{};
+  detail::BlockPool::Ptr blocks = std::make_shared<detail::BlockPool>();  ///< Executors outlive it.
 
   [[nodiscard]] detail::GraphEngine& graph() const noexcept { return detail::GraphAccess::engine(dag); }
 };
@@ -41,6 +43,7 @@ class StoreAccess {
   using Impl = Store::Impl;
   static Impl& impl(const Store& store) noexcept { return *store.impl_; }
   static FlightTable& flights(const Store& store) noexcept { return store.impl_->flights; }
+  static const BlockPool::Ptr& blocks(const Store& store) noexcept { return store.impl_->blocks; }
   /// Null: nobody.
   static ObserverHub* observers(const Store& store) noexcept { return store.impl_->observers.get(); }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 
 using detail::Edge;
 using detail::EdgePool;
+using detail::PageMemory;
 
 struct Run {
   std::uint32_t first;
@@ -38,7 +40,8 @@ bool is_whole(EdgePool& pool, const Run& run) {
 
 TEST_CASE("edge pool: runs of any length lie in one another, or not in one piece") {
   std::mt19937 random(1);
-  EdgePool pool;
+  PageMemory memory(std::make_shared<detail::BlockPool>());
+  EdgePool pool(memory);
   std::vector<Run> runs{take(pool, EdgePool::longest, 0), take(pool, 1, 1), take(pool, EdgePool::longest - 1, 2)};
   for (std::uint32_t mark = 3; mark < 3'000; ++mark) {
     const std::uint32_t most = mark % 50 == 0 ? EdgePool::longest : mark % 5 == 0 ? 5'000 : 20;
@@ -53,7 +56,8 @@ TEST_CASE("edge pool: runs of any length lie in one another, or not in one piece
 }
 
 TEST_CASE("edge pool: params reach into another run, or are not as they were") {
-  EdgePool pool;
+  PageMemory memory(std::make_shared<detail::BlockPool>());
+  EdgePool pool(memory);
   for (const std::uint32_t edges : {0U, 1U, 3U}) {
     for (std::uint32_t bytes = 1; bytes < 100; ++bytes) {
       const std::string params(bytes, 'p');
@@ -71,7 +75,8 @@ TEST_CASE("edge pool: params reach into another run, or are not as they were") {
 }
 
 TEST_CASE("edge pool: a run that was given back is not taken again") {
-  EdgePool pool;
+  PageMemory memory(std::make_shared<detail::BlockPool>());
+  EdgePool pool(memory);
   for (const std::uint32_t length : {1U, 8U, 9U, 4'096U, 4'097U, EdgePool::longest}) {
     const std::uint32_t first = pool.take(length);
     pool.give_back(first, length);

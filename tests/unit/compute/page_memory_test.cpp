@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 namespace deriva::test {
 namespace {
 
+using detail::BlockPool;
 using detail::PageMemory;
 
 constexpr std::size_t kib = 1'024;
@@ -39,11 +41,11 @@ std::string flags_of_mapping(std::uintptr_t address) {
 }
 
 TEST_CASE("page memory: pages lie in one another, or are not aligned") {
-  PageMemory memory;
+  PageMemory memory(std::make_shared<BlockPool>());
   for (int round = 0; round < 2; ++round) {
     std::vector<std::pair<std::byte*, std::size_t>> pages;
     for (std::size_t i = 0; i < 200; ++i) {
-      const std::size_t bytes = i % 40 == 39 ? 5 * PageMemory::block_bytes / 2 : (i % 3 + 1) * 24 * kib;
+      const std::size_t bytes = i % 40 == 39 ? BlockPool::block_bytes : (i % 3 + 1) * 24 * kib;
       pages.emplace_back(memory.take(bytes), bytes);
       std::memset(pages.back().first, static_cast<int>(i), bytes);
     }
@@ -58,14 +60,14 @@ TEST_CASE("page memory: pages lie in one another, or are not aligned") {
 
 TEST_CASE("page memory: what follows the first pages does not lie in large ones") {
   if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) FAIL("the kernel has no large pages");
-  PageMemory memory;
+  PageMemory memory(std::make_shared<BlockPool>());
   constexpr std::size_t page = 64 * kib;
-  for (std::size_t i = 0; i < 512 * kib / page; ++i) static_cast<void>(memory.take(page));
+  for (std::size_t i = 0; i < 128 * kib / page; ++i) static_cast<void>(memory.take(page));
   const std::byte* const first = memory.take(page);
-  REQUIRE(number_of(first) % PageMemory::block_bytes == 0);
+  REQUIRE(number_of(first) % BlockPool::block_bytes == 0);
   REQUIRE(flags_of_mapping(number_of(first)).find(" hg") != std::string::npos);
-  for (std::size_t i = 1; i < PageMemory::block_bytes / page; ++i) REQUIRE(memory.take(page) == first + i * page);
-  REQUIRE(number_of(memory.take(page)) % PageMemory::block_bytes == 0);
+  for (std::size_t i = 1; i < BlockPool::block_bytes / page; ++i) REQUIRE(memory.take(page) == first + i * page);
+  REQUIRE(number_of(memory.take(page)) % BlockPool::block_bytes == 0);
 }
 
 }  // namespace
