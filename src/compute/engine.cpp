@@ -255,7 +255,7 @@ void Engine::shutdown() {
   static_cast<void>(plan_.take_abandoned());  // They are among `running`.
   ask_to_stop(lock, running);
   for (const std::shared_ptr<FunctionRun>& run : running) go_on(lock, *run);
-  changed_.notify_all();
+  tell_blocked();
   ++blocked_;
   changed_.wait(lock, [this] { return active_ == 0 && inside_ == 0; });
   --blocked_;

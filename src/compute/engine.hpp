@@ -42,10 +42,8 @@
 namespace deriva::detail {
 
 /// What executors of every kind share: drives a `Plan` with what the store knows and what functions return.
-///
-/// One mutex guards the plan and the queues around it; it is never held while a function or a callback runs, or values
-/// are read or written. Work is done in steps, by whoever has a slot: drains that the scheduler runs, and threads that
-/// block in `materialize`. docs/concurrency.md has the whole picture.
+/// One mutex guards the plan and the queues around it. Work is done in steps, by whoever has a slot: drains that the
+/// scheduler runs, and threads that block in `materialize`. docs/concurrency.md has the whole picture.
 class Engine final : public std::enable_shared_from_this<Engine>, public FlightTable::Owner {
  public:
   /// To be made by `make`.
@@ -165,6 +163,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::unique_ptr<Worker> enter();
   void leave(std::unique_ptr<Worker> worker, bool goes_on);
   bool run_here(Lock& lock);
+  void tell_blocked();
   bool clear_up(Lock& lock);
   bool to_write() const;
   bool can_make_room() const;
@@ -390,7 +389,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   std::size_t busy_ = 0;                    ///< Of these: outside the lock, working.
   std::size_t inside_ = 0;                  ///< Other threads inside: coroutine functions that are being finished.
   std::size_t posted_ = 0;                  ///< Drains that were posted and have not begun.
-  std::size_t blocked_ = 0;                 ///< Threads that wait for `changed_`,
+  std::uint64_t told_ = 0;                  ///< How often those that are blocked were told of something.
+  std::size_t blocked_ = 0;                 ///< Threads that wait for `changed_`, or in `run_one`,
   std::size_t callers_ = 0;                 ///< and those of them that work when there is something to do.
   bool exploring_ = false;  ///< Whether one of the busy ones looks nodes up: more would only wait for each other.
   bool stopping_ = false;

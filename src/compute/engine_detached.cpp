@@ -162,7 +162,7 @@ void Engine::go_outside() {
   const Lock lock(mutex_);
   --inside_;
   if (stopping_) {
-    changed_.notify_all();
+    tell_blocked();
   } else {
     wake();
   }

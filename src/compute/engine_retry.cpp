@@ -68,7 +68,7 @@ void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
   if (entry != retries_.begin()) return;
   arm();
   wake();
-  if (blocked_ > 0) changed_.notify_all();  // Who blocks has to look at another clock.
+  tell_blocked();  // Who blocks has to look at another clock.
 }
 
 bool Engine::has_due_retry() const { return !retries_.empty() && retries_.begin()->first <= scheduler_->now(); }

@@ -25,7 +25,7 @@ class Engine::Blocked final : public Completion<Blob> {
   void complete(Result<Blob> result) noexcept override {
     const std::lock_guard lock(engine_.mutex_);
     slot_.result.emplace(std::move(result));
-    engine_.changed_.notify_all();
+    engine_.tell_blocked();
   }
   void destroy() noexcept override {}  // It lies on the stack of who waits.
 
@@ -77,13 +77,25 @@ Result<Blob> Engine::materialize(const Address& address, MaterializeOptions opti
   return std::move(*slot.result);
 }
 
-/// Runs something of what the scheduler was given, if nobody else does.
+/// Runs something of what the scheduler was given, if nobody else does. False: there is nothing, and nobody was told of
+/// anything meanwhile.
 bool Engine::run_here(Lock& lock) {
   if (!scheduler_->runs_here()) return false;
+  const std::uint64_t told = told_;
+  ++blocked_;
   lock.unlock();
   const bool ran = scheduler_->run_one();
   lock.lock();
-  return ran;
+  --blocked_;
+  return ran || told_ != told;
+}
+
+/// There is something new for those who are blocked.
+void Engine::tell_blocked() {
+  if (blocked_ == 0) return;
+  ++told_;
+  changed_.notify_all();
+  scheduler_->interrupt();
 }
 
 bool Engine::to_write() const {
@@ -144,7 +156,7 @@ void Engine::wake(std::size_t ready, bool goes_on) {
       if (guarded_) guarding_.end();  // It may have the only thread.
     }
   }
-  if (blocked_ > 0 && waiting > 0 && active_ < options_.concurrency) changed_.notify_all();
+  if (waiting > 0 && active_ < options_.concurrency) tell_blocked();
   if (holds_back() && options_.concurrency > 1) watch();
 }
 
@@ -195,7 +207,7 @@ void Engine::leave(std::unique_ptr<Worker> worker, bool goes_on) {
   idle_workers_.push_back(std::move(worker));
   --active_;
   if (stopping_) {
-    changed_.notify_all();
+    tell_blocked();
   } else {
     wake(plan_.ready_count(), goes_on);
   }

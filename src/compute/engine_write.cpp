@@ -154,7 +154,7 @@ void Engine::end_batch(Lock& lock, const Result<void>& put) {
   being_written_.comparisons.clear();
   being_written_.flights.clear();
   being_written_.bytes = 0;
-  if (blocked_ > 0) changed_.notify_all();
+  tell_blocked();
   if (!endings_.empty() || !flush_waiters_.empty()) tell_written(lock, put);
 }
 

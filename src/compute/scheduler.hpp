@@ -42,6 +42,8 @@ class Scheduler {
   [[nodiscard]] virtual bool runs_here() const { return false; }
   /// Runs some of it, or waits for it. False: there is nothing to wait for.
   virtual bool run_one() { return false; }
+  /// Makes a call of it that waits, or else the next one, return true. Thread safety: from any thread until `join`.
+  virtual void interrupt() {}
 
   /// Runs a task that may block, soon, on a thread of its own. Requires: not more at a time than it was made for.
   virtual void post_blocking(std::function<void()> task) = 0;

@@ -72,6 +72,7 @@ class Slab {
  private:
   static constexpr std::uintptr_t offset_of(std::uint32_t slot) noexcept { return std::uintptr_t{slot} * sizeof(T); }
   void add_page() {
+    static_assert(page * sizeof(T) % 64 == 0 && page * sizeof(T) <= BlockPool::block_bytes);  // See `PageMemory`.
     const std::byte* const added = memory_.take(page * sizeof(T));
     origins_.push_back(reinterpret_cast<std::uintptr_t>(added) - offset_of(end_));
   }

@@ -14,6 +14,11 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include "compute/engine.hpp"
@@ -65,6 +70,63 @@ TEST_CASE("sharing: what another executor has stored before it was destroyed is 
   REQUIRE(is_done);
   REQUIRE(f.runs("concat") == 1);
   engine->shutdown();
+}
+
+/// Whose `run_one` has nothing to run, while another thread does what it was given.
+struct PassedBy final : HandScheduler {
+  PassedBy() : HandScheduler(std::chrono::nanoseconds(0)) {}
+  bool runs_here() const override { return true; }
+  bool run_one() override {
+    std::thread([this] {
+      while (run_next()) continue;
+    }).join();
+    return false;
+  }
+};
+
+TEST_CASE("engine: who blocks sleeps through what it was told while it left the mutex") {  // If so, for ever.
+  ComputeFixture f;
+  f.registry.add({"blocks", "1"}, [](std::span<const Blob>, const Params&) { return Blob::copy_of("b"); },
+                 {.blocking = true});
+  const auto resolve = [&](const FunctionId& id) { return f.registry.find(id); };
+  const auto engine = detail::Engine::make(std::make_unique<PassedBy>(), *f.store, resolve, ExecutorOptions());
+  REQUIRE(text_of(engine->materialize(f.recipe("blocks", {}), {})) == "b");
+  engine->shutdown();
+}
+
+TEST_CASE("sharing: a thread that waits for a coroutine function does not go on with what came from elsewhere") {
+  ComputeFixture f;
+  std::latch inside(2);
+  std::latch may_end(1);
+  f.add("held", [&](std::span<const Blob>, const Params&) {
+    inside.count_down();
+    may_end.wait();
+    return Blob::copy_of("h");
+  });
+  asio::thread_pool other_pool(1);
+  asio::steady_timer gate(other_pool, asio::steady_timer::time_point::max());
+  f.add_async("gated", [&](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> {
+    inside.count_down();
+    boost::system::error_code woken;
+    co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_return Blob::copy_of("g");
+  });
+  f.add("opens", [&](std::span<const Blob> inputs, const Params&) {
+    asio::post(other_pool, [&] { gate.cancel(); });
+    return inputs[0];
+  });
+  const Address held = f.recipe("held", {});
+  const Address target = f.recipe("concat", {f.recipe("gated", {}), f.recipe("opens", {held})});
+  OnPool<1> one(f);
+  auto first = one.executor.async_materialize(held, {}, asio::use_future);
+  OnThisThread waits(f);
+  std::string seen;
+  std::thread caller([&] { seen = text_of(waits.executor.materialize(target)); });
+  inside.wait();
+  may_end.count_down();
+  caller.join();
+  REQUIRE(seen == "gh");
+  REQUIRE(f.runs("held") == 1);
 }
 
 TEST_CASE("sharing: a function that began while its executor was alone is under way for ever") {

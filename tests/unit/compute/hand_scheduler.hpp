@@ -19,7 +19,7 @@
 namespace deriva::test {
 
 /// Keeps what it is given until `run_next` is called.
-class HandScheduler final : public detail::Scheduler {
+class HandScheduler : public detail::Scheduler {
  public:
   explicit HandScheduler(std::chrono::nanoseconds turn) : turn_(turn) {}
 
