@@ -82,7 +82,9 @@ class InlineScheduler final : public Scheduler {
     context_->restart();
     return context_->run_one() > 0;
   }
-  void interrupt() override { asio::post(*context_, [] {}); }
+  void interrupt() override {
+    asio::post(*context_, [] {});
+  }
   /// What is suspended holds on to the engine, and so to this.
   void join() override {
     timer_.disarm();

@@ -96,7 +96,8 @@ TEST_CASE("engine: who blocks sleeps through what it was told while it left the 
 
 TEST_CASE("sharing: a thread that waits for a coroutine function does not go on with what came from elsewhere") {
   ComputeFixture f;
-  std::latch inside(2);
+  std::latch inside(1);
+  std::latch suspended(1);
   std::latch may_end(1);
   f.add("held", [&](std::span<const Blob>, const Params&) {
     inside.count_down();
@@ -106,7 +107,7 @@ TEST_CASE("sharing: a thread that waits for a coroutine function does not go on 
   asio::thread_pool other_pool(1);
   asio::steady_timer gate(other_pool, asio::steady_timer::time_point::max());
   f.add_async("gated", [&](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> {
-    inside.count_down();
+    suspended.count_down();
     boost::system::error_code woken;
     co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     co_return Blob::copy_of("g");
@@ -119,10 +120,11 @@ TEST_CASE("sharing: a thread that waits for a coroutine function does not go on 
   const Address target = f.recipe("concat", {f.recipe("gated", {}), f.recipe("opens", {held})});
   OnPool<1> one(f);
   auto first = one.executor.async_materialize(held, {}, asio::use_future);
+  inside.wait();
   OnThisThread waits(f);
   std::string seen;
   std::thread caller([&] { seen = text_of(waits.executor.materialize(target)); });
-  inside.wait();
+  suspended.wait();
   may_end.count_down();
   caller.join();
   REQUIRE(seen == "gh");
