@@ -12,7 +12,7 @@ namespace deriva::detail {
 
 /// Memory for pools that grow by the page: pages stay where they are until all go at once.
 ///
-/// The first 128 KiB are allocated page by page. Behind them pages lie in blocks of 2 MiB in large pages: where memory
+/// The first MiB is allocated page by page. Behind it pages lie in blocks of 2 MiB in large pages: where memory
 /// is slow, a graph of 100,000 nodes spends a tenth to a fifth of its time on finding out where the small ones are
 /// (executor.empty.*).
 class PageMemory {
@@ -38,7 +38,7 @@ class PageMemory {
   }
 
  private:
-  static constexpr std::size_t small_until = std::size_t{128} << 10U;
+  static constexpr std::size_t small_until = std::size_t{1} << 20U;
   static constexpr std::align_val_t cache_line{64};
 
   struct Free {

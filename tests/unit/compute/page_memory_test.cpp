@@ -62,7 +62,7 @@ TEST_CASE("page memory: what follows the first pages does not lie in large ones"
   if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) FAIL("the kernel has no large pages");
   PageMemory memory(std::make_shared<BlockPool>());
   constexpr std::size_t page = 64 * kib;
-  for (std::size_t i = 0; i < 128 * kib / page; ++i) static_cast<void>(memory.take(page));
+  for (std::size_t i = 0; i < 1024 * kib / page; ++i) static_cast<void>(memory.take(page));
   const std::byte* const first = memory.take(page);
   REQUIRE(number_of(first) % BlockPool::block_bytes == 0);
   REQUIRE(flags_of_mapping(number_of(first)).find(" hg") != std::string::npos);
