@@ -9,11 +9,16 @@
 namespace deriva::detail {
 namespace {
 
+/// Zeros, which say of each job that it has none.
+void add_addresses(Plan::Batch& batch) {
+  batch.addresses.resize(batch.jobs.size());
+  for (std::size_t i = 0; i < batch.jobs.size(); ++i) batch.jobs[i].address = &batch.addresses[i];
+}
+
 /// Requires: the batch has the ids of its jobs, and is of the snapshot's numbering.
 void set_addresses(Plan::Batch& batch, StoreReader& reader) {
-  batch.addresses.resize(batch.jobs.size());
+  add_addresses(batch);
   for (std::size_t i = 0; i < batch.jobs.size(); ++i) {
-    batch.jobs[i].address = &batch.addresses[i];
     if (batch.ids[i] != none) {
       batch.addresses[i] = reader.address_or_none(batch.ids[i]);
     } else if (!batch.lacks_address) {
@@ -23,8 +28,7 @@ void set_addresses(Plan::Batch& batch, StoreReader& reader) {
 }
 
 void lack_addresses(Plan::Batch& batch, const Error& why) {
-  batch.addresses.assign(batch.jobs.size(), Address());
-  for (std::size_t i = 0; i < batch.jobs.size(); ++i) batch.jobs[i].address = &batch.addresses[i];
+  add_addresses(batch);
   batch.lacks_address = why;
 }
 
@@ -145,8 +149,8 @@ void Engine::consult_store(Worker& worker) {
     if (!worker.unexplained.empty()) explain(worker, reader);
   };
   worker.found_back.clear();
-  const bool is_named = !batch.addresses.empty() || batch.ids.empty();
-  if (!is_named || !worker.look_backs.empty() || !worker.unexplained.empty()) {
+  const bool to_be_named = batch.addresses.empty() && !batch.ids.empty();
+  if (to_be_named || !worker.look_backs.empty() || !worker.unexplained.empty()) {
     const Result<void> done = read_for_batch(worker, consult);
     if (batch.addresses.empty()) lack_addresses(batch, done.error());
     if (done) take_back(worker);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <latch>
 #include <map>
 #include <memory>
 #include <optional>
@@ -56,6 +57,17 @@ class StoreDirectory {
   std::filesystem::path path_;
 };
 
+/// Holds a function up until the test lets it go on.
+struct HoldUp {
+  /// By the function.
+  void pass() {
+    inside.count_down();
+    may_end.wait();
+  }
+  std::latch inside{1};
+  std::latch may_end{1};
+};
+
 /// A store in a directory of its own, a registry that counts what runs, and short ways to describe computations.
 class ComputeFixture {
  public:
@@ -83,6 +95,10 @@ class ComputeFixture {
       ++runs;
       return callable(std::move(inputs), std::move(params), context);
     });
+  }
+  /// For an engine; it uses the registry of this.
+  detail::Resolver resolver() {
+    return [this](const FunctionId& id) { return registry.find(id); };
   }
   int runs(const std::string& name) const { return runs_.at(name); }
   int runs() const {

@@ -46,8 +46,7 @@ struct FailFixture : ComputeFixture {
     options.concurrency = 1;
     auto made = std::make_unique<SeededScheduler>(random);
     scheduler = made.get();
-    engine = detail::Engine::make(
-        std::move(made), *store, [this](const FunctionId& id) { return registry.find(id); }, options);
+    engine = detail::Engine::make(std::move(made), *store, resolver(), options);
   }
   FailFixture(const FailFixture&) = delete;
   FailFixture& operator=(const FailFixture&) = delete;

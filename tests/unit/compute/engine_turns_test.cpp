@@ -31,8 +31,7 @@ struct TurnsFixture : ComputeFixture {
     options.store_results = false;
     auto made = std::make_unique<HandScheduler>(turn);
     scheduler = made.get();
-    engine = detail::Engine::make(
-        std::move(made), *store, [this](const FunctionId& id) { return registry.find(id); }, options);
+    engine = detail::Engine::make(std::move(made), *store, resolver(), options);
     start(chain("warm").back());
     while (!done.front()) REQUIRE(scheduler->run_next());
     while (scheduler->run_next()) continue;

@@ -76,8 +76,7 @@ TEST_CASE("cancellation: a function that was given up before it began does not b
     Random random(1);
     auto made = std::make_unique<SeededScheduler>(random);
     SeededScheduler& scheduler = *made;
-    const auto engine = detail::Engine::make(
-        std::move(made), *f.store, [&](const FunctionId& id) { return f.registry.find(id); }, ExecutorOptions{});
+    const auto engine = detail::Engine::make(std::move(made), *f.store, f.resolver(), ExecutorOptions{});
     const detail::RequestId request = engine->next_request();
     engine->start(request, target, {}, detail::Completion<Blob>::Ptr(new Ignored));
     for (int i = 0; i < steps; ++i) scheduler.step();

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <latch>
 #include <memory>
 #include <string>
 #include <utility>
@@ -214,8 +213,7 @@ struct ConsultedFixture : CompactedFixture {
     scheduler->on_post = [&] {  // More is ready.
       if (runs("first") > 0 && !std::exchange(compacted, true)) compact();
     };
-    const auto resolve = [this](const FunctionId& id) { return registry.find(id); };
-    const auto engine = detail::Engine::make(std::move(made), *store, resolve, options);
+    const auto engine = detail::Engine::make(std::move(made), *store, resolver(), options);
     std::string value = text_of(engine->materialize(top, {}));
     engine->shutdown();
     REQUIRE(compacted);
@@ -307,11 +305,9 @@ TEST_CASE("compaction: a function whose recipe was removed runs, and its result 
 
 TEST_CASE("compaction: a result that is not written yet is computed again") {
   ComputeFixture f;
-  std::latch inside(1);
-  std::latch may_end(1);
+  HoldUp hold_up;
   f.add("held", [&](std::span<const Blob>, const Params&) {
-    inside.count_down();
-    may_end.wait();
+    hold_up.pass();
     return Blob();
   });
   const Address unneeded = f.numbered("id", 0);
@@ -322,13 +318,13 @@ TEST_CASE("compaction: a result that is not written yet is computed again") {
   options.cache_bytes = 0;
   OnPool<1> on(f, options);
   auto first = on.executor.async_materialize(held, {}, asio::use_future);
-  inside.wait();  // Else this thread would run it below.
+  hold_up.inside.wait();  // Else this thread would run it below.
   const std::string once = text_of(on.executor.materialize(quick));
   const bool was_written = f.store->result(quick).value().has_value();
   const bool removed = f.store->remove(unneeded).value();
   f.compact();
   const std::string again = text_of(on.executor.materialize(quick));
-  may_end.count_down();
+  hold_up.may_end.count_down();
   REQUIRE(first.get().has_value());
   REQUIRE((removed && !was_written));
   REQUIRE((once == "quick" && again == "quick"));

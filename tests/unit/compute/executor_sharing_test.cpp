@@ -214,8 +214,7 @@ struct Stepped {
   Stepped(ComputeFixture& f, Random& random) {
     auto made = std::make_unique<SeededScheduler>(random);
     scheduler = made.get();
-    engine = detail::Engine::make(
-        std::move(made), *f.store, [&f](const FunctionId& id) { return f.registry.find(id); }, ExecutorOptions{});
+    engine = detail::Engine::make(std::move(made), *f.store, f.resolver(), ExecutorOptions{});
   }
   Stepped(const Stepped&) = delete;
   Stepped& operator=(const Stepped&) = delete;

@@ -34,22 +34,20 @@ namespace asio = boost::asio;
 
 TEST_CASE("sharing: an executor that is destroyed answers for what runs to its end") {
   ComputeFixture f;
-  std::latch inside(1);
-  std::latch may_end(1);
+  HoldUp hold_up;
   f.add("held", [&](std::span<const Blob>, const Params&) {
-    inside.count_down();
-    may_end.wait();
+    hold_up.pass();
     return Blob::copy_of("h");
   });
   const Address target = f.recipe("held", {});
   auto one = std::make_unique<OnPool<2>>(f);
   OnPool<1> other(f);
   auto first = one->executor.async_materialize(target, {}, asio::use_future);
-  inside.wait();
+  hold_up.inside.wait();
   auto second = other.executor.async_materialize(target, {}, asio::use_future);
   std::thread destroys([&] { one.reset(); });
   REQUIRE(text_of(first.get()) == "!cancelled");
-  may_end.count_down();
+  hold_up.may_end.count_down();
   destroys.join();
   REQUIRE(text_of(second.get()) == "h");
   REQUIRE(f.runs("held") == 1);
@@ -60,8 +58,7 @@ TEST_CASE("sharing: what another executor has stored before it was destroyed is 
   const Address target = f.numbered("concat", 1, {f.leaf("x")});
   auto made = std::make_unique<HandScheduler>(std::chrono::nanoseconds(0));
   HandScheduler& scheduler = *made;
-  const auto resolve = [&](const FunctionId& id) { return f.registry.find(id); };
-  const auto engine = detail::Engine::make(std::move(made), *f.store, resolve, ExecutorOptions());
+  const auto engine = detail::Engine::make(std::move(made), *f.store, f.resolver(), ExecutorOptions());
   std::atomic<bool> is_done{false};
   engine->start(engine->next_request(), target, {}, detail::Completion<Blob>::Ptr(new Noted(is_done)));
   REQUIRE(scheduler.run_next());  // It was explored.
@@ -88,20 +85,17 @@ TEST_CASE("engine: who blocks sleeps through what it was told while it left the 
   ComputeFixture f;
   f.registry.add({"blocks", "1"}, [](std::span<const Blob>, const Params&) { return Blob::copy_of("b"); },
                  {.blocking = true});
-  const auto resolve = [&](const FunctionId& id) { return f.registry.find(id); };
-  const auto engine = detail::Engine::make(std::make_unique<PassedBy>(), *f.store, resolve, ExecutorOptions());
+  const auto engine = detail::Engine::make(std::make_unique<PassedBy>(), *f.store, f.resolver(), ExecutorOptions());
   REQUIRE(text_of(engine->materialize(f.recipe("blocks", {}), {})) == "b");
   engine->shutdown();
 }
 
 TEST_CASE("sharing: a thread that waits for a coroutine function does not go on with what came from elsewhere") {
   ComputeFixture f;
-  std::latch inside(1);
+  HoldUp hold_up;
   std::latch suspended(1);
-  std::latch may_end(1);
   f.add("held", [&](std::span<const Blob>, const Params&) {
-    inside.count_down();
-    may_end.wait();
+    hold_up.pass();
     return Blob::copy_of("h");
   });
   asio::thread_pool other_pool(1);
@@ -120,12 +114,12 @@ TEST_CASE("sharing: a thread that waits for a coroutine function does not go on 
   const Address target = f.recipe("concat", {f.recipe("gated", {}), f.recipe("opens", {held})});
   OnPool<1> one(f);
   auto first = one.executor.async_materialize(held, {}, asio::use_future);
-  inside.wait();
+  hold_up.inside.wait();
   OnThisThread waits(f);
   std::string seen;
   std::thread caller([&] { seen = text_of(waits.executor.materialize(target)); });
   suspended.wait();
-  may_end.count_down();
+  hold_up.may_end.count_down();
   caller.join();
   other_pool.join();  // It may still be about to leave the timer.
   REQUIRE(seen == "gh");
@@ -134,13 +128,11 @@ TEST_CASE("sharing: a thread that waits for a coroutine function does not go on 
 
 TEST_CASE("sharing: a function that began while its executor was alone is under way for ever") {
   ComputeFixture f;
-  std::latch inside(1);
-  std::latch may_end(1);
+  HoldUp hold_up;
   const bool fails = GENERATE(false, true);
   f.add("held", [&](std::span<const Blob>, const Params& params) -> Result<Blob> {
     if (params.empty()) return Blob();
-    inside.count_down();
-    may_end.wait();
+    hold_up.pass();
     if (fails) return Error(Errc::io_error, "not today");
     return Blob::copy_of("h");
   });
@@ -149,11 +141,11 @@ TEST_CASE("sharing: a function that began while its executor was alone is under 
   OnPool<1> one(f, options);
   REQUIRE(one.executor.materialize(f.recipe("held", {})).has_value());  // It is known to be short.
   auto first = one.executor.async_materialize(f.numbered("held", 1), {}, asio::use_future);
-  inside.wait();
+  hold_up.inside.wait();
   OnPool<1> other(f, options);
   const detail::FlightTable& flights = detail::StoreAccess::flights(*f.store);
   const std::size_t declared = flights.size();
-  may_end.count_down();
+  hold_up.may_end.count_down();
   REQUIRE(text_of(first.get()) == (fails ? "!function_failed" : "h"));
   REQUIRE(declared == 1);
   REQUIRE(flights.size() == 0);

@@ -95,7 +95,9 @@ TEST_CASE("flight table: what an owner had under way is free once it is gone") {
   REQUIRE(second.use_count() == 1);
   REQUIRE(f.table.begin(f.one, third) == nullptr);
   REQUIRE(f.table.begin(f.other, third) == first);
+  REQUIRE(f.table.dismissed() == 1);
   f.table.dismiss(*first);
+  REQUIRE(f.table.dismissed() == 2);
   REQUIRE_FALSE(f.table.is_shared());
   REQUIRE(first.use_count() == 1);
   const auto fourth = f.enlist();
