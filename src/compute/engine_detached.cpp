@@ -12,7 +12,7 @@ bool is_to_execute(const DetachedRun& run) { return run.ended < run.executions &
 }  // namespace
 
 void Engine::start_detached(const std::shared_ptr<DetachedRun>& run) {
-  run->started = Clock::now();
+  run->started = scheduler_->now();
   if (run->job.function->function.is_coroutine()) return start_coroutine(run);
   scheduler_->post_blocking([self = shared_from_this(), run] { self->run_blocking(run); });
 }
@@ -130,7 +130,7 @@ void Engine::end_execution(DetachedRun& run, Result<Blob>& result) const {
 /// Publishes what a detached function returned to whoever waits for it.
 void Engine::publish(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
   const Plan::Task& job = run->job;
-  const std::chrono::nanoseconds compute_time = (Clock::now() - run->started) / run->executions;
+  const std::chrono::nanoseconds compute_time = (scheduler_->now() - run->started) / run->executions;
   check_time(job, compute_time, result);
   if (run->checks) compare_with_known(job, run->checks->known, result, run->checks->verification);
   if (result && !options_.store_results) cache_.put(*job.address, *result, compute_time);

@@ -70,7 +70,7 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
     if (fits) look_up(worker, reader);
     lock.lock();
     mutex_.let_in(lock);
-    worker.now = events_.on() ? Clock::now() : worker.now;
+    worker.now = events_.on() ? scheduler_->now() : worker.now;
     const bool answered = fits && plan_.numbering() == worker.numbering;
     if (answered) {
       for (std::size_t i = 0; i < worker.expansions.size(); ++i) {

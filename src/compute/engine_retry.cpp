@@ -87,7 +87,7 @@ bool Engine::retry(Lock& lock) {
   const bool here = !function.is_coroutine() && !function.options().blocking;
   ++busy_;
   lock.unlock();
-  run->started = Clock::now();
+  run->started = scheduler_->now();
   if (take_flight(lock, run)) here ? run_to_its_end(run) : start_detached(run);
   lock.lock();
   --busy_;

@@ -37,7 +37,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   worker.batch.clear();
   if (!may_run()) return false;
   const std::size_t ready = plan_.ready_count();
-  const Clock::time_point began = ready >= timed_batch ? Clock::now() : Clock::time_point();
+  const Clock::time_point began = ready >= timed_batch ? scheduler_->now() : Clock::time_point();
   const bool are_short = pace_.function() < short_time;
   std::size_t most =
       are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
@@ -61,16 +61,16 @@ bool Engine::run(Lock& lock, Worker& worker) {
   const bool is_tiny = !pace_.worth_sharing(time / static_cast<float>(count));
   const LoneWork::Ticket ticket = is_tiny ? lone_.begin() : LoneWork::Ticket();
   wake(time >= batch_time || plan_.ready_count() >= short_backlog ? plan_.ready_count() : 0);
-  const Clock::duration prepared = is_timed && ready >= timed_batch ? Clock::now() - began : Clock::duration();
+  const Clock::duration prepared = is_timed && ready >= timed_batch ? scheduler_->now() - began : Clock::duration();
   lock.unlock();
 
   consult_store(worker);
   gather(worker);
   if (worker.reread) drop_unwanted(lock, worker);
   if (shares || flights_.is_shared()) share(lock, worker);
-  const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
+  const Clock::time_point started = is_timed ? scheduler_->now() : Clock::time_point();
   call_functions(worker);
-  const Clock::duration taken = is_timed ? Clock::now() - started : Clock::duration();
+  const Clock::duration taken = is_timed ? scheduler_->now() - started : Clock::duration();
 
   lock.lock();
   if (is_tiny) {
@@ -319,7 +319,7 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
     detach(*ran.extra, params, inputs);
     return {};
   }
-  const Clock::time_point start = !ran.measured || last != Clock::time_point() ? last : Clock::now();
+  const Clock::time_point start = !ran.measured || last != Clock::time_point() ? last : scheduler_->now();
   const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
   if (executions == 1) {
     if (job.flight.number != 0) events_.function_started(job, false, start);
@@ -329,7 +329,7 @@ inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Pla
   }
   Clock::time_point end{};
   if (ran.measured) {
-    end = worker.now = Clock::now();
+    end = worker.now = scheduler_->now();
     ran.compute_time = (end - start) / executions;
   }
   if (job.flight.number != 0 && executions == 1) {

@@ -25,9 +25,9 @@ void Engine::announce(Lock& lock, Worker& worker) {
 /// Publishes what came of a batch to whoever waits for it. `prepared`: how long it took to prepare, or 0.
 void Engine::settle(Lock& lock, Worker& worker, Clock::duration prepared) {
   const bool is_timed = prepared.count() > 0;
-  const Clock::time_point started = is_timed ? Clock::now() : Clock::time_point();
+  const Clock::time_point started = is_timed ? scheduler_->now() : Clock::time_point();
   settle_jobs(worker);
-  if (is_timed) pace_.engine_took(prepared + (Clock::now() - started), worker.ran.size());
+  if (is_timed) pace_.engine_took(prepared + (scheduler_->now() - started), worker.ran.size());
   stop_abandoned(lock);
   report_progress(lock, worker);
   deliver(lock);

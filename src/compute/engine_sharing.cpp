@@ -200,7 +200,7 @@ bool Engine::join(const Address& address, RequestId id, MaterializeOptions optio
 void Engine::landed(const std::shared_ptr<DetachedRun>& run, Result<Blob> result) {
   const Plan::Task& job = run->job;
   if (!come_inside(job)) return;
-  const std::chrono::nanoseconds waited = Clock::now() - run->started;
+  const std::chrono::nanoseconds waited = scheduler_->now() - run->started;
   const std::chrono::nanoseconds compute_time = flights_.compute_time(*job.address).value_or(waited);
   Lock lock(mutex_);
   come_back(*run);

@@ -218,10 +218,10 @@ void Engine::drain() {
   --posted_;
   if (stopping_ || active_ >= options_.concurrency) return;
   std::unique_ptr<Worker> worker = enter();
-  worker->now = Clock::now();
+  worker->now = scheduler_->now();
   const Clock::time_point end = worker->now + scheduler_->turn();
   for (std::uint32_t steps = 1; !stopping_ && step(lock, *worker); ++steps) {
-    if (steps % 16 == 0) worker->now = Clock::now();
+    if (steps % 16 == 0) worker->now = scheduler_->now();
     if (worker->now >= end) break;
   }
   leave(std::move(worker), true);
@@ -244,7 +244,7 @@ bool Engine::step(Lock& lock, Worker& worker) {
                          unwritten_.bytes >= options_.flush_bytes;
   if (write_now && write_results(lock)) return true;
   const bool cleared = clear_up(lock);
-  if (cleared) worker.now = Clock::now();  // That took a while: the host's own handlers may wait.
+  if (cleared) worker.now = scheduler_->now();  // That took a while: the host's own handlers may wait.
   if (help_verify(lock, worker) || retry(lock)) return true;
   // Exploring comes first: what is missing shows before much is computed, and the total is known early. Unless
   // memory is short: then what is explored goes before there is more of it.

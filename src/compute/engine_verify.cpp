@@ -71,7 +71,7 @@ bool Engine::help_verify(Lock& lock, Worker& worker) {
     Result<Blob> result = Blob();
     const std::unique_ptr<Verification> verification = judge(*shared, result);
     check_time(shared->job, shared->compute_time, result);
-    worker.now = Clock::now();
+    worker.now = scheduler_->now();
     lock.lock();
     --busy_;
     observe(*shared->job.function, shared->compute_time);
@@ -93,9 +93,9 @@ void Engine::execute_shared(Lock& lock, SharedVerification& shared) {
     std::erase_if(verifications_, [&](const auto& offered) { return offered.get() == &shared; });
   }
   lock.unlock();
-  const Clock::time_point start = Clock::now();
+  const Clock::time_point start = scheduler_->now();
   Result<Blob> result = call(shared.job, shared.params, shared.inputs, shared.run.get(), again);
-  const Clock::duration time = Clock::now() - start;
+  const Clock::duration time = scheduler_->now() - start;
   lock.lock();
   --shared.running;
   shared.ended.push_back(std::move(result));

@@ -33,7 +33,8 @@ class Scheduler {
   /// Forgets the task of `arm`, unless it is about to run.
   virtual void disarm() = 0;
 
-  /// The time that deadlines are measured by.
+  /// The time that deadlines, turns and functions are measured by. Never zero. Threads that block until a deadline do
+  /// so by the steady clock.
   [[nodiscard]] virtual std::chrono::steady_clock::time_point now() const { return std::chrono::steady_clock::now(); }
   /// How long a task of `post` may keep its thread, about, before others get their turn.
   [[nodiscard]] virtual std::chrono::nanoseconds turn() const { return std::chrono::milliseconds(1); }

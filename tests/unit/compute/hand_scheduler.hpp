@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -37,6 +38,10 @@ class HandScheduler : public detail::Scheduler {
     const std::lock_guard lock(mutex_);
     tasks_.clear();
   }
+  /// A nanosecond passes from one look to the next: all that is measured is short, however long it was interrupted.
+  std::chrono::steady_clock::time_point now() const override {
+    return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(++ticks_));
+  }
   std::chrono::nanoseconds turn() const override { return turn_; }
   /// Asked by a thread that is about to wait, which has the engine's mutex.
   bool runs_here() const override {
@@ -64,6 +69,7 @@ class HandScheduler : public detail::Scheduler {
 
  private:
   const std::chrono::nanoseconds turn_;
+  mutable std::atomic<std::int64_t> ticks_{0};
   mutable std::mutex mutex_;
   std::deque<std::function<void()>> tasks_;
 };

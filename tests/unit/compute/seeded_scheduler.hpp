@@ -36,7 +36,8 @@ class SeededScheduler final : public detail::Scheduler {
   void post_blocking(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
   void arm(TimePoint when, std::function<void()> task) override { timer_.emplace(when, std::move(task)); }
   void disarm() override { timer_.reset(); }
-  TimePoint now() const override { return now_; }
+  /// Each look at the clock takes a while: functions take some time, and not all of them the same.
+  TimePoint now() const override { return now_ += std::chrono::nanoseconds(1 + pick(random_, 2'000)); }
   std::chrono::nanoseconds turn() const override { return std::chrono::nanoseconds(0); }
   std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override { return engine; }  // They only poll.
   void spawn(std::shared_ptr<Call> call) override { calls_.emplace_back().spawner.spawn(std::move(call)); }
@@ -82,7 +83,7 @@ class SeededScheduler final : public detail::Scheduler {
   }
 
   Random& random_;
-  TimePoint now_{};
+  mutable TimePoint now_{};
   std::deque<std::function<void()>> tasks_;
   std::list<OnContext> calls_;
   std::optional<std::pair<TimePoint, std::function<void()>>> timer_;
