@@ -18,17 +18,18 @@ struct CacheEntry {
   static constexpr std::uint8_t no_queue = 255;
 
   CacheEntry(const Address& of, std::size_t hash_of, Blob bytes, float cost_ns, std::size_t charged) noexcept
-      : address(of), hash(hash_of), value(std::move(bytes)), charge(charged), cost(cost_ns) {}
+      : hash(hash_of), address(of), value(std::move(bytes)), charge(charged), cost(cost_ns) {}
 
   /// Of memory, without the replicas.
   [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(CacheEntry) + value.held_bytes(); }
 
-  const Address address;
-  const std::size_t hash;
-  const Blob value;
+  // What is looked at, or changed, when another one is added: side by side.
   CacheEntry* next_in_bucket = nullptr;
-  CacheEntry* older = nullptr;
+  const std::size_t hash;
   CacheEntry* newer = nullptr;
+  CacheEntry* older = nullptr;
+  const Address address;
+  const Blob value;
   std::unique_ptr<Blob[]> replicas;  ///< One for each lane of readers, if several of them want it; else null.
   double priority = 0;               ///< Smallest goes first.
   std::size_t charge;                ///< Bytes of the budget.

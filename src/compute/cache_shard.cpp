@@ -71,7 +71,7 @@ CacheShard::Removed CacheShard::insert(std::unique_ptr<CacheEntry> entry, bool r
   added.next_in_bucket = std::exchange(link, &added);
   policy_.add(added, room);
   if (added.pins > 0) policy_.hold(added);
-  if (entries_ > bucket_count_) grow();
+  if (2 * entries_ > bucket_count_) grow();
   return replaced;
 }
 
