@@ -86,7 +86,7 @@ std::optional<Error> Engine::refuse(const MaterializeOptions& options) const {
 }
 
 /// One look-up: the stored value, or the number under which it is planned.
-Engine::Looked Engine::look_in_store(const Address& address, RequestId request, bool forced) {
+Looked Engine::look_in_store(const Address& address, RequestId request, bool forced) {
   Looked looked;
   const Clock::time_point started = events_.now();
   std::optional<StoredBlob> stored;
@@ -120,7 +120,9 @@ Engine::Looked Engine::look_in_store(const Address& address, RequestId request, 
   return looked;
 }
 
-void Engine::start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion) {
+/// Answers the request at once, or plans it: then the lock that is returned owns the mutex, and somebody is to work.
+Engine::Lock Engine::begin(RequestId id, const Address& address, MaterializeOptions options,
+                           Completion<Blob>::Ptr completion) {
   const Clock::time_point started = events_.request_started(id, address, options.trace);
   const auto answer = [&](Result<Blob> result) {
     if (options.outcome != nullptr) {
@@ -129,6 +131,7 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
     }
     events_.request_answered(id, started, address, result);
     finish<Blob>(std::move(completion), std::move(result));
+    return Lock();
   };
   if (const std::optional<Error> refused = refuse(options)) return answer(*refused);
   const bool forced = options.recompute != Recompute::nothing;
@@ -147,7 +150,15 @@ void Engine::start(RequestId id, const Address& address, MaterializeOptions opti
   }
   const RequestPtr request = make_request(id, address, std::move(options), std::move(completion));
   request->started = started;
-  enter_plan(lock, request, looked);
+  plan(lock, request, looked);
+  return lock;
+}
+
+void Engine::start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion) {
+  Lock lock = begin(id, address, std::move(options), std::move(completion));
+  if (!lock) return;
+  wake();
+  deliver(lock);
 }
 
 RequestPtr Engine::make_request(RequestId id, const Address& address, MaterializeOptions options,
@@ -171,7 +182,7 @@ RequestPtr Engine::make_request(RequestId id, const Address& address, Materializ
   return request;
 }
 
-void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
+void Engine::plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
   requests_.emplace(request->id, request);
   listeners_ += request->options.on_computed ? 1U : 0U;
   watchers_ += request->options.progress ? 1U : 0U;
@@ -198,6 +209,10 @@ void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& loo
                      request->waiter ? request->waiter->job.node : none});
   if (!request->waiter) events_.plan_began(request);
   add_deadline(*request);
+}
+
+void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
+  plan(lock, request, looked);
   wake();
   deliver(lock);
 }

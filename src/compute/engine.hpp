@@ -48,7 +48,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
  public:
   /// To be made by `make`.
   Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options);
-
   /// Makes one, which other executors of the store know of.
   template <class... Arguments>
   [[nodiscard]] static std::shared_ptr<Engine> make(Arguments&&... arguments) {
@@ -61,7 +60,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion);
   void cancel(RequestId id);
   RequestId next_request() noexcept { return next_request_.fetch_add(1, std::memory_order_relaxed); }
-
   Result<void> flush();
   void start_flush(Completion<void>::Ptr completion);
 
@@ -91,11 +89,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
     Completion<void>::Ptr completion;
     std::uint64_t batch;
   };
-  struct Looked {
-    std::optional<Result<Blob>> known;
-    std::optional<StoreId> id;
-    std::uint64_t numbering = 0;
-  };
   class Blocked;
   class Landing;
   friend struct DetachedRun;
@@ -106,6 +99,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   Result<Blob> stored_value(const Address& address, RequestId request);
   std::optional<Error> refuse(const MaterializeOptions& options) const;
   Looked look_in_store(const Address& address, RequestId request, bool forced = false);
+  Lock begin(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion);
+  void plan(Lock& lock, const RequestPtr& request, const Looked& looked);
   void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
   RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
                           Completion<Blob>::Ptr completion);
@@ -160,7 +155,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void wake(std::size_t ready, bool goes_on = false);
   void wake() { wake(plan_.ready_count()); }
   void drain();
-  std::unique_ptr<Worker> enter();
+  std::unique_ptr<Worker> enter(Lock& lock);
   void leave(std::unique_ptr<Worker> worker, bool goes_on);
   bool run_here(Lock& lock);
   void tell_blocked();
@@ -176,6 +171,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   bool may_explore() const;
   bool may_run() const;
   bool has_work() const;
+  bool may_work() const { return active_ < options_.concurrency && !stopping_ && has_work(); }
 
   // One piece of work each; false if there was none. They leave the lock while they work.
   bool step(Lock& lock, Worker& worker);

@@ -12,6 +12,8 @@
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
 
+#include "compute/plan_batch.hpp"
+
 namespace deriva::detail {
 
 struct FunctionRun;
@@ -39,5 +41,12 @@ struct Request {
   std::optional<Result<Blob>> held;  ///< what became of it, while callbacks are still under way.
 };
 using RequestPtr = std::shared_ptr<Request>;
+
+/// What looking for a request's target came to: the value or an error, or else what it is planned as.
+struct Looked {
+  std::optional<Result<Blob>> known;
+  std::optional<StoreId> id;
+  std::uint64_t numbering = 0;  ///< Of the id.
+};
 
 }  // namespace deriva::detail

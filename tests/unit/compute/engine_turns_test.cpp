@@ -113,6 +113,15 @@ TEST_CASE("engine: nobody goes on with the rest if the caller that was to take o
   while (!large) REQUIRE(f.scheduler->run_next());
 }
 
+TEST_CASE("engine: nobody is woken for what the caller is about to do itself") {
+  TurnsFixture f(1);
+  bool posted = false;
+  f.scheduler->on_post = [&] { posted = true; };
+  const Result<Blob> value = f.engine->materialize(f.chain("own").back(), {});
+  REQUIRE(as_text(value.value()) == "own");
+  REQUIRE_FALSE(posted);
+}
+
 TEST_CASE("engine: who looks whether others get on looks no more once the mutex was taken") {
   TurnsFixture f(2);
   const Address large = f.chain("large").back();
