@@ -152,7 +152,7 @@ void measure_first_build(const Options& options, Report& report, const fs::path&
       samples.add(name, "", tree.materialize_and_store(cutoff));
     };
   };
-  take_turns(std::max<std::size_t>(options.repetitions, 5),
+  take_turns(std::max<std::size_t>(options.repetitions, 9),
              {contender("off", std::nullopt), contender("default", ExecutorOptions().early_cutoff),
               contender("everything", everything)});
   report.add({"executor.cutoff.first_build", samples.ratio("default", "off", ""), Unit::factor, 1.05, Better::lower,
