@@ -1,5 +1,7 @@
 // The graph is compacted while something is computed: the ids that a plan knows mean something else.
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -205,7 +207,16 @@ struct ConsultedFixture : CompactedFixture {
     top = recipe("concat", middle);
   }
 
-  std::string materialize(ExecutorOptions options) {
+  /// Puts recipes, which get the ids that `middle` had.
+  void put_successors() {
+    add("size",
+        [](std::span<const Blob> inputs, const Params&) { return Blob::copy_of(std::to_string(inputs.size())); });
+    for (std::size_t i = 0; i < 3 * count; ++i) {
+      successors.push_back(recipe("size", {leaves[i % 50], leaves[(i + i / 50 + 1) % 50]}));
+    }
+  }
+
+  std::string materialize(ExecutorOptions options, MaterializeOptions request = {}) {
     options.concurrency = 8;
     bool compacted = false;
     auto made = std::make_unique<HandScheduler>(std::chrono::nanoseconds(0));
@@ -214,13 +225,14 @@ struct ConsultedFixture : CompactedFixture {
       if (runs("first") > 0 && !std::exchange(compacted, true)) compact();
     };
     const auto engine = detail::Engine::make(std::move(made), *store, resolver(), options);
-    std::string value = text_of(engine->materialize(top, {}));
+    std::string value = text_of(engine->materialize(top, std::move(request)));
     engine->shutdown();
     REQUIRE(compacted);
     return value;
   }
 
   HandScheduler* scheduler = nullptr;
+  std::vector<Address> successors;
 };
 
 TEST_CASE("compaction: between the taking of functions and the look for their addresses, those of others are found") {
@@ -235,15 +247,27 @@ TEST_CASE("compaction: between the taking of functions and the look for their ad
 TEST_CASE("compaction: between the taking of functions and the look for known results, those of others are taken") {
   ConsultedFixture f;
   const ExecutorOptions eager{.early_cutoff = std::chrono::nanoseconds(0)};
-  f.add("size",
-        [](std::span<const Blob> inputs, const Params&) { return Blob::copy_of(std::to_string(inputs.size())); });
-  for (std::size_t i = 0; i < 3 * ConsultedFixture::count; ++i) {  // Which get the ids that `middle` had.
-    f.recipe("size", {f.leaves[i % 50], f.leaves[(i + i / 50 + 1) % 50]});
-  }
+  f.put_successors();
   const Address same = f.leaf("g");
   const Address size = f.recipe("size", {same, same});
   REQUIRE(text_of(OnThisThread(f, eager).executor.materialize(size)) == "2");
   REQUIRE(f.materialize(eager) == f.text);
+}
+
+TEST_CASE("compaction: between the taking of functions and the look for what changed, others' changes are told") {
+  ConsultedFixture f;
+  f.put_successors();
+  for (std::size_t i = 0; i < f.leaves.size(); ++i) {  // What the other ones were before an input changed.
+    REQUIRE(text_of(OnThisThread(f).executor.materialize(f.successors[i])) == "2");
+  }
+  std::vector<RunReason> reasons;
+  MaterializeOptions request;
+  request.on_computed = [&](const Computed& computed) { reasons.push_back(computed.reason); };
+  const ExecutorOptions explained{.early_cutoff = std::nullopt, .explain_from = std::chrono::nanoseconds(0)};
+  REQUIRE(f.materialize(explained, std::move(request)) == f.text);
+  REQUIRE(reasons.size() == f.middle.size() + 2);
+  REQUIRE(std::count(reasons.begin(), reasons.end(), RunReason::never_computed) ==
+          static_cast<std::ptrdiff_t>(reasons.size()));
 }
 
 TEST_CASE("compaction: an executor that is made afterwards begins what another one computes") {
