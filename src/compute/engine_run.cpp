@@ -104,10 +104,11 @@ void Engine::prepare(Worker& worker) {
   Routine routine;
   RequestId last = 0;
   Request* owner = nullptr;
-  const auto count = static_cast<std::uint32_t>(worker.ran.size());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const Plan::Job& job = worker.batch.jobs[i];
-    Worker::Ran& ran = worker.ran[i];
+  std::uint32_t calls = worker.calls;
+  std::uint32_t number = 0;
+  for (auto next = worker.ran.begin(); const Plan::Job& job : worker.batch.jobs) {
+    Worker::Ran& ran = *next++;
+    const std::uint32_t i = number++;
     ran.reset();
     if (job.owner != last) owner = owner_of(worker, last = job.owner).get();
     if (owner != nullptr) ++owner->begun;
@@ -115,7 +116,7 @@ void Engine::prepare(Worker& worker) {
       is_uniform = i == 0;
       routine = Routine(job, options_);
     }
-    ran.measured = routine.is_timed || job.flight.number != 0 || ++worker.calls % Routine::timed_calls == 0;
+    ran.measured = routine.is_timed || job.flight.number != 0 || ++calls % Routine::timed_calls == 0;
     if (!ran.measured) ran.compute_time = routine.time;
     if (routine.is_just_called && job.verify_rate <= 0 && !job.was_computed()) continue;
     if (worker.batch.ids.empty()) note_ids(worker.batch);
@@ -123,7 +124,8 @@ void Engine::prepare(Worker& worker) {
     if (routine.is_explained) prepare_explanation(worker, i);
     if (!job.function->is_simple || job.verify_rate > 0) prepare_extra(worker, job, ran);
   }
-  worker.is_timed_whole = is_uniform && !routine.is_timed && count >= timed_batch;
+  worker.calls = calls;
+  worker.is_timed_whole = is_uniform && !routine.is_timed && worker.ran.size() >= timed_batch;
 }
 
 void Engine::prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
@@ -290,9 +292,10 @@ void Engine::call_functions(Worker& worker) {
   worker.puts_back = worker.fails = false;
   Clock::time_point last{};  // When the one before ended, if that is known.
   std::span<const PlanJob::Wire> wires = worker.batch.wires;
-  for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
-    const Plan::Job& job = worker.batch.jobs[i];
-    Worker::Ran& ran = worker.ran[i];
+  std::size_t number = 0;
+  for (auto next = worker.ran.begin(); const Plan::Job& job : worker.batch.jobs) {
+    Worker::Ran& ran = *next++;
+    const std::size_t i = number++;
     std::span<Blob> inputs = worker.batch.inputs_of(job);
     for (; !wires.empty() && wires.front().job == i; wires = wires.subspan(1)) connect(worker, wires.front(), inputs);
     Params* const params = ran.is_over || ran.result ? nullptr : params_of(worker, job, ran);

@@ -41,10 +41,9 @@ void Engine::settle_jobs(Worker& worker) {
   const bool values_go_nowhere_else = !options_.store_results && options_.memory_bytes == 0;
   RequestId last = 0;
   Request* owner = nullptr;
-  for (std::size_t i = 0, count = worker.ran.size(); i < count; ++i) {
-    Worker::Ran& ran = worker.ran[i];
+  for (auto next = worker.ran.begin(); const Plan::Job& job : worker.batch.jobs) {
+    Worker::Ran& ran = *next++;
     if (ran.is_over) continue;
-    const Plan::Job& job = worker.batch.jobs[i];
     Worker::Extra* const extra = ran.extra.get();
     if (job.owner != last) owner = owner_of(worker, last = job.owner).get();
     if (values_go_nowhere_else && !extra && !ran.measured && *ran.result && job.flight.number == 0) {

@@ -143,8 +143,10 @@ void Plan::take_along(Taking& taking) {
   Batch& batch = taking.batch;
   for (; taking.followed < batch.jobs.size() && taking.has_room(); ++taking.followed) {
     std::uint32_t edge = nodes_[batch.jobs[taking.followed].node].first_dependent;
-    for (int i = 0; i < most_dependents && edge != none && taking.has_room(); ++i, edge = edges_[edge].next) {
-      const NodeId dependent = edges_[edge].dependent;
+    for (int i = 0; i < most_dependents && edge != none && taking.has_room(); ++i) {
+      const Edge& told = edges_[edge];
+      const NodeId dependent = told.dependent;
+      edge = told.next;
       Node& n = nodes_[dependent];
       if (n.state != State::waiting) continue;
       if (n.work.pending > 1) {
@@ -152,9 +154,9 @@ void Plan::take_along(Taking& taking) {
         if (n.next < n.work.pending) continue;
       }
       if (!may_go_along(n, taking.along)) continue;
-      add_job(dependent, n, batch);
-      --taking.room;
       taking.taken += functions_[n.work.function].average;
+      --taking.room;
+      add_job(dependent, n, batch);
     }
   }
 }

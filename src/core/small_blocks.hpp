@@ -18,7 +18,7 @@ namespace deriva::detail {
 
 /// Memory for small values. They come and go by the batch, which the allocator's own caches are too small for
 /// (executor.empty.*), and by the thousand where a node has as many inputs (executor.empty.wide: 7 %): what a thread
-/// frees it keeps for what it allocates next, up to 48 KiB of each of four sizes.
+/// frees it keeps for what it allocates next, up to 48 KiB of each of five sizes.
 /// Thread safety: all members, from any thread; what one allocated another may free.
 class SmallBlocks {
  public:
@@ -88,14 +88,12 @@ class SmallBlocks {
   };
 
   // Sizes that glibc's allocator, which aligns by 16 bytes and needs 8 for itself, has anyway.
-  static constexpr std::size_t smallest = 24;
+  static constexpr std::size_t smallest = 8;
   static constexpr std::size_t step = 16;
   static constexpr std::size_t kinds = (largest - smallest) / step + 1;
 
   static constexpr bool is_small(std::size_t bytes) noexcept { return keeps_any && bytes <= largest; }
-  static constexpr std::size_t kind_of(std::size_t bytes) noexcept {
-    return bytes <= smallest ? 0 : (bytes - smallest + step - 1) / step;
-  }
+  static constexpr std::size_t kind_of(std::size_t bytes) noexcept { return (bytes + step - 1 - smallest) / step; }
   static constexpr std::size_t bytes_of(std::size_t kind) noexcept { return smallest + step * kind; }
   static constexpr std::size_t blocks_of(std::size_t kind) noexcept { return most_kept / bytes_of(kind); }
   // Apart from what is done for each, so that it takes no more than it needs.

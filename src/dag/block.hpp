@@ -72,8 +72,10 @@ struct EncodedList {
   /// Calls `visit(Id)` in order until it returns false. Requires: not `outside`.
   template <class Visit>
   bool for_each(Id self, Visit&& visit) {
+    const bool is_short =
+        count == 1;  // Mostly a neighbour: one byte, as that of the node before (executor.empty.chain).
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Id id = self - static_cast<Id>(unzigzag(read_any_varint(at, end)));
+      const Id id = self - static_cast<Id>(unzigzag(is_short ? read_varint(at, end) : read_any_varint(at, end)));
       if (id >= max_nodes) throw_corrupted("a block names a node that cannot exist");
       if (!visit(id)) return false;
     }
