@@ -13,13 +13,16 @@ using Line = std::array<std::string, 6>;
 
 const Line heading{"id", "value", "goal", "peer", "peer's", ""};
 
+/// Of a ratio to the peer itself, it says nothing.
+bool tells_peer_value(const Row& row) { return row.peer_value && (row.unit != Unit::factor || *row.peer_value != 1); }
+
 Line line_of(const Row& row) {
   const std::string bound = row.better == Better::lower ? "<= " : ">= ";
   return {row.id,
           to_text(row.value, row.unit),
           row.goal ? bound + to_text(*row.goal, row.unit) : "",
           row.peer,
-          row.peer_value && row.unit != Unit::factor ? to_text(*row.peer_value, row.unit) : "",
+          tells_peer_value(row) ? to_text(*row.peer_value, row.unit) : "",
           falls_short(row) ? "FALLS SHORT" : ""};
 }
 
