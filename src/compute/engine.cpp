@@ -156,9 +156,7 @@ Engine::Lock Engine::begin(RequestId id, const Address& address, MaterializeOpti
 
 void Engine::start(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion) {
   Lock lock = begin(id, address, std::move(options), std::move(completion));
-  if (!lock) return;
-  wake();
-  deliver(lock);
+  if (lock) set_going(lock);
 }
 
 RequestPtr Engine::make_request(RequestId id, const Address& address, MaterializeOptions options,
@@ -211,8 +209,8 @@ void Engine::plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
   add_deadline(*request);
 }
 
-void Engine::enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
-  plan(lock, request, looked);
+/// What was planned is other threads' to work for.
+void Engine::set_going(Lock& lock) {
   wake();
   deliver(lock);
 }

@@ -42,12 +42,15 @@
 namespace deriva::detail {
 
 /// What executors of every kind share: drives a `Plan` with what the store knows and what functions return.
-/// One mutex guards the plan and the queues around it. Work is done in steps, by whoever has a slot: drains that the
-/// scheduler runs, and threads that block in `materialize`. docs/concurrency.md has the whole picture.
+///
+/// One mutex guards the plan and the queues around it; it is never held while a function or a callback runs, or values
+/// are read or written. Work is done in steps, by whoever has a slot: drains that the scheduler runs, and threads that
+/// block in `materialize`. docs/concurrency.md has the whole picture.
 class Engine final : public std::enable_shared_from_this<Engine>, public FlightTable::Owner {
  public:
   /// To be made by `make`.
   Engine(std::unique_ptr<Scheduler> scheduler, Store& store, Resolver resolver, const ExecutorOptions& options);
+
   /// Makes one, which other executors of the store know of.
   template <class... Arguments>
   [[nodiscard]] static std::shared_ptr<Engine> make(Arguments&&... arguments) {
@@ -101,7 +104,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   Looked look_in_store(const Address& address, RequestId request, bool forced = false);
   Lock begin(RequestId id, const Address& address, MaterializeOptions options, Completion<Blob>::Ptr completion);
   void plan(Lock& lock, const RequestPtr& request, const Looked& looked);
-  void enter_plan(Lock& lock, const RequestPtr& request, const Looked& looked);
+  void set_going(Lock& lock);
   RequestPtr make_request(RequestId id, const Address& address, MaterializeOptions options,
                           Completion<Blob>::Ptr completion);
   RequestPtr request_of(RequestId id) const;

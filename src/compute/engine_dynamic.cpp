@@ -111,7 +111,8 @@ void Engine::start_wait(const std::shared_ptr<FunctionRun>& run, RequestId id, c
     const RequestPtr request = make_request(id, address, {}, std::move(completion));
     request->waiter = run;
     waits.open.push_back(id);
-    enter_plan(lock, request, looked);
+    plan(lock, request, looked);
+    set_going(lock);
     if (!run->over) send_elsewhere(lock, run->job);
     lock.unlock();
   }

@@ -192,7 +192,8 @@ bool Engine::join(const Address& address, RequestId id, MaterializeOptions optio
   if (closed_ || looked.numbering != plan_.numbering() || !plan_.in_flight(*looked.id, must_run)) return false;
   const RequestPtr request = make_request(id, address, std::move(options), std::move(completion));
   request->is_elsewhere = true;
-  enter_plan(lock, request, looked);
+  plan(lock, request, looked);
+  set_going(lock);
   return true;
 }
 

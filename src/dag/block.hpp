@@ -72,10 +72,10 @@ struct EncodedList {
   /// Calls `visit(Id)` in order until it returns false. Requires: not `outside`.
   template <class Visit>
   bool for_each(Id self, Visit&& visit) {
-    const bool is_short =
-        count == 1;  // Mostly a neighbour: one byte, as that of the node before (executor.empty.chain).
+    // A single one is mostly near, and as long as that of the node before: one byte (executor.empty.chain).
+    const bool is_single = count == 1;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const Id id = self - static_cast<Id>(unzigzag(is_short ? read_varint(at, end) : read_any_varint(at, end)));
+      const Id id = self - static_cast<Id>(unzigzag(is_single ? read_varint(at, end) : read_any_varint(at, end)));
       if (id >= max_nodes) throw_corrupted("a block names a node that cannot exist");
       if (!visit(id)) return false;
     }

@@ -212,7 +212,7 @@ struct ConsultedFixture : CompactedFixture {
     add("size",
         [](std::span<const Blob> inputs, const Params&) { return Blob::copy_of(std::to_string(inputs.size())); });
     for (std::size_t i = 0; i < 3 * count; ++i) {
-      successors.push_back(recipe("size", {leaves[i % 50], leaves[(i + i / 50 + 1) % 50]}));
+      successors.push_back(recipe("size", {leaves[i % count], leaves[(i + i / count + 1) % count]}));
     }
   }
 
