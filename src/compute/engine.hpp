@@ -216,7 +216,8 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void refuse(std::span<const NodeId> nodes);
   void tell_joined();
 
-  // engine_run.cpp: functions, and their calls
+  // engine_run.cpp: batches of functions
+  float take_batch(Worker& worker, std::size_t ready, bool shares);
   bool may_take_along(bool shares) const;
   void prepare(Worker& worker);
   void prepare_extra(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
@@ -226,18 +227,16 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void drop_unwanted(Lock& lock, Worker& worker);
   void drop_job(const Plan::Task& job, const RequestPtr& owner);
   void drop_job(const DetachedRun& run);
-  void call_functions(Worker& worker);
+
+  // engine_call.cpp
+  std::size_t call_functions(Worker& worker);
   void call_plainly(Worker& worker, const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
                     Worker::Ran& ran);
   Params* params_of(Worker& worker, const Plan::Job& job, Worker::Ran& ran);
   Clock::time_point call_function(Worker& worker, const Plan::Job& job, Params& params, std::span<Blob> inputs,
                                   Worker::Ran& ran, Clock::time_point last);
-  static void connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs);
-  static void disconnect(Worker& worker);
   void detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs);
   void execute_repeatedly(const Plan::Task& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran);
-  static Result<Blob> invoke(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
-                             const FunctionRun* run);
   Result<Blob> call(const Plan::Task& job, const Params& params, std::span<const Blob> inputs, const FunctionRun* run,
                     bool again = false) const;
 
@@ -343,6 +342,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   const std::uint64_t verify_seed_;
   ResultCache cache_;
   std::atomic<RequestId> next_request_{1};
+  std::atomic<std::uint64_t> entered_{0};  ///< Requests that ever entered the plan. Changed under the mutex.
 
   mutable FairMutex mutex_;
   std::condition_variable_any changed_;  ///< For threads that block.
@@ -370,7 +370,6 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   float value_bytes_ = 0;      ///< Running average of those that are stored.
   std::uint64_t batch_ = 1;    ///< Number of the batch that `unwritten_` will be.
   std::uint64_t written_ = 0;  ///< Number of the last batch that was written.
-  std::uint64_t entered_ = 0;  ///< Requests that ever entered the plan.
   std::uint64_t gone_ = 0;     ///< Executors of the store that were gone before anything of the plan was looked up.
   std::size_t listeners_ = 0;  ///< Open requests whose hosts are told of each function, or
   std::size_t watchers_ = 0;   ///< of progress.

@@ -1,18 +1,20 @@
 #include <algorithm>
 #include <utility>
 
-#include "compute/boundary.hpp"
 #include "compute/engine.hpp"
 #include "compute/routine.hpp"
 #include "compute/sample.hpp"
-#include "core/blob_loan.hpp"
 
 namespace deriva::detail {
 namespace {
 
-/// A batch is about so much work, in nanoseconds, and so many nodes at most.
+/// A batch is about so much work, in nanoseconds, and so many nodes at most;
 constexpr float batch_time = 25'000;
 constexpr std::size_t batch_nodes = 256;
+/// so much, if so many of one request are ready for each thread: a batch by itself takes some microseconds
+/// (executor.50us.*). What has not begun gives way to the next request.
+constexpr float long_batch_time = 75'000;
+constexpr std::size_t long_backlog = 16;
 /// Functions that take less than this are not worth another thread, unless there are so many of them.
 constexpr float short_time = 400;
 constexpr std::size_t short_backlog = 32;
@@ -21,16 +23,6 @@ constexpr std::size_t timed_batch = 8;
 /// Functions that take at least this are verified on several threads.
 constexpr float shared_time = 20'000;
 
-/// Apart from `Engine::call`, which calls short functions, too: a context takes as long as those.
-Result<Blob> call_with_context(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
-                               const FunctionRun& run) {
-  ContextState state = run.context;
-  std::optional<ExecutionProgress> progress;
-  if (run.progress) state.progress = &progress.emplace(*run.progress);
-  Context context(state);
-  return call_guarded(job.function->function, inputs, params, &context);
-}
-
 }  // namespace
 
 bool Engine::run(Lock& lock, Worker& worker) {
@@ -38,12 +30,8 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (!may_run()) return false;
   const std::size_t ready = plan_.ready_count();
   const Clock::time_point began = ready >= timed_batch ? scheduler_->now() : Clock::time_point();
-  const bool are_short = pace_.function() < short_time;
-  std::size_t most =
-      are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
-  if (options_.store_results) most = std::min(most, results_room());
   const bool shares = flights_.is_shared() || flights_.dismissed() != gone_;
-  const float time = plan_.take_ready(most, batch_time, worker.batch, may_take_along(shares) ? short_time : 0);
+  const float time = take_batch(worker, ready, shares);
   if (!worker.batch.refused.empty()) refuse(worker.batch.refused);
   if (worker.batch.jobs.empty()) {
     deliver(lock);  // What was refused.
@@ -56,7 +44,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   }
   prepare(worker);
   ++busy_;
-  const std::size_t count = worker.ran.size();
+  std::size_t count = worker.ran.size();
   const bool is_timed = count >= timed_batch;
   const bool is_tiny = !pace_.worth_sharing(time / static_cast<float>(count));
   const LoneWork::Ticket ticket = is_tiny ? lone_.begin() : LoneWork::Ticket();
@@ -69,7 +57,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (worker.reread) drop_unwanted(lock, worker);
   if (shares || flights_.is_shared()) share(lock, worker);
   const Clock::time_point started = is_timed ? scheduler_->now() : Clock::time_point();
-  call_functions(worker);
+  count = call_functions(worker);
   const Clock::duration taken = is_timed ? scheduler_->now() - started : Clock::duration();
 
   lock.lock();
@@ -86,6 +74,19 @@ bool Engine::run(Lock& lock, Worker& worker) {
   --busy_;
   settle(lock, worker, prepared);
   return true;
+}
+
+/// Of so many that are ready. Returns how long it will take, in nanoseconds, as far as it is known.
+float Engine::take_batch(Worker& worker, std::size_t ready, bool shares) {
+  const bool are_short = pace_.function() < short_time;
+  std::size_t most =
+      are_short ? batch_nodes : std::min((ready + options_.concurrency - 1) / options_.concurrency, batch_nodes);
+  if (options_.store_results) most = std::min(most, results_room());
+  const bool may_put_back = !shares && options_.memory_bytes == 0 && options_.resources.empty();
+  worker.gives_way = may_put_back && ready >= long_backlog * options_.concurrency && !plan_.several_wait();
+  worker.entered_before = entered_.load(std::memory_order_relaxed);
+  const float time = worker.gives_way ? long_batch_time : batch_time;
+  return plan_.take_ready(most, time, worker.batch, may_take_along(shares) ? short_time : 0);
 }
 
 /// Whether a short function may be called with what others of its batch came to: nothing is to be known of its inputs
@@ -243,151 +244,6 @@ void Engine::drop_job(const Plan::Task& job, const RequestPtr& owner) {
   end_flight(job);
   plan_.release(job);
   plan_.fail(job.node, cancelled);
-}
-
-// --- Calling
-
-/// Lends what a job came to; if it is a single input, where it lies. If it came to nothing, neither does the one that
-/// needs it, unless that was dropped.
-[[gnu::always_inline]] inline void Engine::connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs) {
-  Worker::Ran& to = worker.ran[wire.job];
-  if (to.is_over) return;
-  std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
-  if (!from || !*from) {
-    to.is_over = to.is_put_back = worker.puts_back = true;
-  } else if (inputs.size() == 1) {
-    inputs = {&**from, 1};
-  } else {
-    worker.batch.inputs[wire.position] = BlobLoan::of(**from);
-  }
-}
-
-[[gnu::always_inline]] inline Result<Blob> Engine::invoke(const Plan::Task& job, const Params& params,
-                                                          std::span<const Blob> inputs, const FunctionRun* run) {
-  return run == nullptr ? call_guarded(job.function->function, inputs, params)
-                        : call_with_context(job, params, inputs, *run);
-}
-
-/// Null: they are damaged, and that is the result.
-[[gnu::always_inline]] inline Params* Engine::params_of(Worker& worker, const Plan::Job& job, Worker::Ran& ran) {
-  if (job.params.empty()) return &worker.no_params;
-  const Result<void> decoded = decode_params(job.params, worker.params);
-  if (decoded) return &worker.params;
-  look_addresses_up(worker);
-  ran.result.emplace(decoded.error().with_address(*job.address));
-  return nullptr;
-}
-
-/// Calls it once.
-[[gnu::always_inline]] inline void Engine::call_plainly(Worker& worker, const Plan::Task& job, const Params& params,
-                                                        std::span<const Blob> inputs, Worker::Ran& ran) {
-  ran.make_result([&] { return invoke(job, params, inputs, ran.extra ? ran.extra->run.get() : nullptr); });
-  if (*ran.result) return;
-  look_addresses_up(worker);
-  *ran.result = attribute(ran.result->error(), *job.address, job.function->id);
-}
-
-void Engine::call_functions(Worker& worker) {
-  worker.puts_back = worker.fails = false;
-  Clock::time_point last{};  // When the one before ended, if that is known.
-  std::span<const PlanJob::Wire> wires = worker.batch.wires;
-  std::size_t number = 0;
-  for (auto next = worker.ran.begin(); const Plan::Job& job : worker.batch.jobs) {
-    Worker::Ran& ran = *next++;
-    const std::size_t i = number++;
-    std::span<Blob> inputs = worker.batch.inputs_of(job);
-    for (; !wires.empty() && wires.front().job == i; wires = wires.subspan(1)) connect(worker, wires.front(), inputs);
-    Params* const params = ran.is_over || ran.result ? nullptr : params_of(worker, job, ran);
-    if (params == nullptr) {
-      ran.measured = false;
-      last = {};
-    } else if (!ran.measured && !ran.extra) {  // Most of those that take next to nothing.
-      call_plainly(worker, job, *params, inputs, ran);
-      last = {};
-    } else {
-      last = call_function(worker, job, *params, inputs, ran, last);
-    }
-    if (ran.result && !*ran.result) worker.fails = true;
-  }
-  if (worker.fails) disconnect(worker);
-}
-
-/// The one before ended at `last`; returns when this one did. Zero: it is not known.
-inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Plan::Job& job, Params& params,
-                                                       std::span<Blob> inputs, Worker::Ran& ran,
-                                                       Clock::time_point last) {
-  if (ran.extra && ran.extra->detached) {
-    ran.is_over = true;  // It goes its own way.
-    detach(*ran.extra, params, inputs);
-    return {};
-  }
-  const Clock::time_point start = !ran.measured || last != Clock::time_point() ? last : scheduler_->now();
-  const std::uint32_t executions = ran.extra ? ran.extra->executions : 1;
-  if (executions == 1) {
-    if (job.flight.number != 0) events_.function_started(job, false, start);
-    call_plainly(worker, job, params, inputs, ran);
-  } else {
-    execute_repeatedly(job, params, inputs, ran);
-  }
-  Clock::time_point end{};
-  if (ran.measured) {
-    end = worker.now = scheduler_->now();
-    ran.compute_time = (end - start) / executions;
-  }
-  if (job.flight.number != 0 && executions == 1) {
-    events_.function_finished(job, false, start, end, inputs, *ran.result);
-  }
-  if (ran.extra && ran.result) {
-    if (ran.measured) check_time(job, ran.compute_time, *ran.result);
-    if (ran.extra->known && !ran.extra->share) {
-      compare_with_known(job, ran.extra->known, *ran.result, ran.extra->verification);
-      end = {};
-    }
-  }
-  if (ran.result && *ran.result && Routine::is_kept(ran.compute_time, options_)) {
-    look_addresses_up(worker);
-    cache_.put(*job.address, **ran.result, ran.compute_time);
-  }
-  return end;
-}
-
-/// Who failed may be tried again, and keeps its inputs.
-void Engine::disconnect(Worker& worker) {
-  const auto failed = [&](std::size_t job) { return worker.ran[job].result && !*worker.ran[job].result; };
-  for (const PlanJob::Wire& wire : worker.batch.wires) {
-    const std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
-    if (failed(wire.job) && from && *from) worker.batch.inputs[wire.position] = **from;
-  }
-  for (std::size_t i = 0; i < worker.ran.size(); ++i) {
-    if (failed(i)) BlobLoan::end(worker.batch.inputs_of(worker.batch.jobs[i]));
-  }
-}
-
-void Engine::detach(Worker::Extra& extra, Params& params, std::span<Blob> inputs) {
-  BlobLoan::end(inputs);
-  extra.detached->set_known(extra.known);
-  extra.detached->set_arguments(inputs, std::move(params));
-  start_detached(std::exchange(extra.detached, nullptr));
-}
-
-void Engine::execute_repeatedly(const Plan::Task& job, Params& params, std::span<Blob> inputs, Worker::Ran& ran) {
-  if (ran.extra->share) {
-    verify_shared(job, std::move(params), inputs, ran);
-  } else {
-    verify_here(job, params, inputs, ran);
-  }
-}
-
-/// The same, and observers are told. `again`: another execution, to be compared.
-Result<Blob> Engine::call(const Plan::Task& job, const Params& params, std::span<const Blob> inputs,
-                          const FunctionRun* run, bool again) const {
-  const bool is_told = job.flight.number != 0;
-  const Clock::time_point started = is_told ? Clock::now() : Clock::time_point();
-  if (is_told) events_.function_started(job, again, started);
-  Result<Blob> result = invoke(job, params, inputs, run);
-  if (!result) result = attribute(result.error(), *job.address, job.function->id);
-  if (is_told) events_.function_finished(job, again, started, Clock::now(), inputs, result);
-  return result;
 }
 
 }  // namespace deriva::detail

@@ -126,7 +126,7 @@ class Plan {
   ///
   /// Returns how long they will take, as far as it is known.
   float take_ready(std::size_t most, float nanoseconds, Batch& batch, float along = 0);
-  /// Answers `take_ready`: the job was not carried out, and waits again.
+  /// Answers `take_ready`: the job was not carried out, and waits again, or is ready. Requires: nothing is limited.
   void put_back(NodeId node);
   /// Under the plan's numbering; `none` if it has none.
   [[nodiscard]] StoreId store_id(NodeId node) const { return node < nodes_.end() ? nodes_[node].id : none; }
@@ -206,6 +206,7 @@ class Plan {
   [[nodiscard]] bool has_ready() const noexcept { return ready_count() > 0 && !memory_.is_full; }
   /// Including those that nobody wants any more and that were not swept.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_ + fresh_.size(); }
+  [[nodiscard]] bool several_wait() const;  ///< Requests, with ready nodes.
   [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty() || !kept_enough_.empty(); }
   /// Whether `fail_further` or `sweep` have something to do.
   [[nodiscard]] bool has_rubbish() const noexcept { return has_orphans() || has_failing(); }
@@ -294,7 +295,6 @@ class Plan {
   void make_ready(NodeId node, Node& n);
   void push_ready(NodeId node, Node& n);
   bool others_wait(NodeId node) const;
-  bool several_wait() const;
   static bool is_unwanted(const Node& n) noexcept { return n.state == State::dropped || n.interest == 0; }
   void discard(NodeId node, Node& n);
   void flush_fresh();

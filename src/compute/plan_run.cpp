@@ -28,7 +28,6 @@ bool Plan::others_wait(NodeId node) const {
   return false;
 }
 
-/// Whether several requests have ready nodes.
 bool Plan::several_wait() const {
   std::uint32_t one = fresh_.empty() ? none : nodes_[fresh_.front()].owner;
   for (const Turns& turns : turns_[to_run]) {
@@ -163,6 +162,7 @@ void Plan::take_along(Taking& taking) {
 
 void Plan::put_back(NodeId node) {
   Node& n = nodes_[node];
+  if (n.work.pending == 0) return make_ready(node, n);
   n.state = State::waiting;
   n.next = 0;
 }

@@ -77,7 +77,7 @@ struct Worker {
     std::unique_ptr<Extra> extra{};  ///< Few jobs have one.
     bool measured = false;
     bool is_over = false;      ///< Not to be settled: a detached one that has started, what nobody wanted, or one
-    bool is_put_back = false;  ///< that lacks an input because another job of the batch failed.
+    bool is_put_back = false;  ///< that gives way, or lacks an input because another job of the batch did not run.
 
     /// Sets the result to what `make` returns, made in place.
     template <class Make>
@@ -122,6 +122,8 @@ struct Worker {
   std::vector<Address> addresses;                 ///< Of those. Zero: it is not known any more.
   bool reread = false;                            ///< Whether anything was read for the batch.
   bool is_timed_whole = false;                    ///< All jobs are of one function, and short.
+  bool gives_way = false;                         ///< When a request comes, the jobs are put back that have not begun.
+  std::uint64_t entered_before = 0;               ///< Requests, when the batch was taken.
   bool puts_back = false;                         ///< Whether any job is put back,
   bool fails = false;                             ///< or has failed.
   std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.

@@ -38,6 +38,7 @@ class HandScheduler : public detail::Scheduler {
     const std::lock_guard lock(mutex_);
     tasks_.clear();
   }
+  void pass(std::chrono::nanoseconds time) { ticks_ += time.count(); }
   /// A nanosecond passes from one look to the next: all that is measured is short, however long it was interrupted.
   std::chrono::steady_clock::time_point now() const override {
     return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(++ticks_));

@@ -140,6 +140,37 @@ TEST_CASE("plan: no more nodes run than their limit has places, and each of them
   REQUIRE(f.plan.size() == 0);
 }
 
+TEST_CASE("plan: a job that is put back is ready again, behind the others, and runs") {
+  PlanFixture f;
+  f.recipe("a", {});
+  f.recipe("b", {});
+  f.recipe("t", {"a", "b"});
+  f.request(1, "t");
+  f.expand_all();
+  f.plan.put_back(f.take_ready().node);
+  const PlanJob second = f.take_ready();
+  REQUIRE(second.name == "b");
+  const PlanJob first = f.take_ready();
+  REQUIRE(first.name == "a");
+  f.complete(second);
+  f.complete(first);
+  f.run_all();
+  REQUIRE(f.finished() == "1=t(a()b())");
+  REQUIRE(f.plan.size() == 0);
+}
+
+TEST_CASE("plan: a job that is put back when nobody wants it any more is freed, and does not run") {
+  PlanFixture f;
+  f.recipe("a", {});
+  f.request(1, "a");
+  f.expand_all();
+  const PlanJob job = f.take_ready();
+  f.drop(1);
+  f.plan.put_back(job.node);
+  REQUIRE_FALSE(f.try_take_ready());
+  REQUIRE(f.plan.size() == 0);
+}
+
 TEST_CASE("plan: a node that waits for a place, and is not wanted, does not take it") {
   PlanFixture f;
   f.plan.set_function(0, f.function, {f.plan.add_limit(1), 0});
