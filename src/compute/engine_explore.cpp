@@ -104,7 +104,7 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
   if (const RequestPtr& owner = owner_of(worker, expansion.owner)) ++owner->progress.planned;
   if (events_.on()) events_.to_compute(expansion.owner, worker.now, reader.address_or_none(expansion.id));
   introduce(function);
-  plan_.set_recipe(node, found);
+  plan_.set_recipe(expansion, found);
 }
 
 /// Answers what the plan asks for next, as far as its recipe is decoded; the others are left in `expansions`. Returns

@@ -85,7 +85,7 @@ class Plan {
   /// The value is in the store, and has so many bytes, or is given.
   void set_stored(NodeId node, std::optional<Blob> value = std::nullopt, std::uint64_t bytes = 0);
   /// It is to be computed. Requires: the function is set.
-  void set_recipe(NodeId node, const Found& found);
+  void set_recipe(const Expansion& expansion, const Found& found);
   /// It is to be looked up again.
   void retry(NodeId node);
   /// Also answers `take_ready`. Every request that depends on the node is finished with the error, by `fail_further`:
@@ -253,14 +253,12 @@ class Plan {
 
   /// Requests that have something to do, in turn.
   enum Turn : std::uint8_t { to_expand, to_run };
-  struct Turns {
-    std::uint32_t first = none;
-    std::uint32_t last = none;
-  };
+  using Turns = PlanTurns;
 
   // plan_expand.hpp
   NumberedNode intern(StoreId id, std::uint32_t slot, Request& request, Recompute recompute);
   void to_be_expanded(NodeId node, Node& n, Request& request, bool first);
+  void link_inputs(NodeId node, Node& n, Request& request, const Found& found);
   void link(std::uint32_t number, Edge& edge, const NumberedNode& input, NodeId dependent, Node& above);
 
   // plan.cpp: requests
@@ -304,7 +302,7 @@ class Plan {
   void admit(NodeId node, Node& n, Taking& taking);
   bool may_go_along(const Node& node, float along) const;
   void take_along(Taking& taking);
-  void add_job(NodeId node, Node& n, Batch& batch);
+  void add_job(NodeId node, Node& n, Taking& taking);
   void make_available(NodeId node, Node& n);
 
   struct Raise {
@@ -320,7 +318,7 @@ class Plan {
   void expect(std::uint32_t function, std::uint64_t bytes);
   static std::uint64_t stored_bytes(const Node& node) { return static_cast<std::uint64_t>(node.work.cost); }
   void set_value(Node& n, Blob&& value);
-  void drop_value(Node& n);
+  void uncount_value(Node& n);
   enum class Admission : std::uint8_t { admitted, deferred, refused };
   Admission admit_memory(NodeId node);
   void reserve(Job& job, const Batch& batch, std::uint64_t moved);
@@ -352,9 +350,11 @@ class Plan {
 
   // plan_drop.cpp
   void unlink(const Edge& removed);
+  void release_unavailable(const Edge& edge, Node& input);
   void abandon(NodeId node);
   void drop(NodeId node);
   void shrink_if_empty();
+  void shrink();
 
   PageMemory pages_;          ///< Of what goes when the plan is empty;
   PageMemory request_pages_;  ///< of what does not.

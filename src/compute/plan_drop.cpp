@@ -16,6 +16,11 @@ void Plan::unlink(const Edge& removed) {
   }
 }
 
+void Plan::release_unavailable(const Edge& edge, Node& input) {
+  unlink(edge);
+  release(edge.input, input);
+}
+
 void Plan::unpin(NodeId node) {
   release(node, nodes_[node]);
   shrink_if_empty();
@@ -76,10 +81,7 @@ void Plan::drop(NodeId node) {
   n.state = State::dropped;
 }
 
-/// Gives the memory of a large plan back when it is done.
-void Plan::shrink_if_empty() {
-  constexpr std::size_t worth_keeping = 131'072;
-  if (nodes_.in_use() > 0 || nodes_.end() <= worth_keeping) return;
+void Plan::shrink() {
   nodes_.clear();
   edges_.clear();
   ids_.clear();

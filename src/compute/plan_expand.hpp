@@ -26,7 +26,7 @@ void Plan::expand(std::size_t most, Take&& take) {
         free(node, n);
       } else {
         n.state = State::expanding;
-        goes_on = take(Expansion{node, n.id, n.forced, request.id});
+        goes_on = take(Expansion{node, n.id, n.forced, request.id, &n, &request});
       }
     }
     request.expands = !request.unexpanded.empty();
@@ -34,14 +34,16 @@ void Plan::expand(std::size_t most, Take&& take) {
   }
 }
 
-inline void Plan::set_recipe(NodeId node, const Found& found) {
-  Node& n = nodes_[node];
+[[gnu::always_inline]] inline void Plan::set_recipe(const Expansion& expansion, const Found& found) {
+  link_inputs(expansion.node, *expansion.n, *expansion.request, found);
+}
+
+inline void Plan::link_inputs(NodeId node, Node& n, Request& request, const Found& found) {
   if (n.interest == 0) {
     end_exploring(n);
     free(node, n);
     return shrink_if_empty();
   }
-  Request& request = requests_[n.owner];
   n.state = State::waiting;
   n.next = 0;
   n.reason = found.reason;

@@ -10,12 +10,17 @@
 
 namespace deriva::detail {
 
+struct PlanNode;
+struct PlanRequest;
+
 /// A node that is to be looked up.
 struct PlanExpansion {
   NodeId node;
   StoreId id;       ///< `none`: the store's graph has it no more.
   bool forced;      ///< To be answered by `Plan::set_recipe` even if its result is stored.
   RequestId owner;  ///< Which brought it in, or 0 if that is over.
+  PlanNode* n;      ///< The plan's, as the next one.
+  PlanRequest* request;
 };
 
 /// A recipe that is to be computed.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "compute/ready_queue.hpp"
 
@@ -13,11 +14,12 @@ struct ResolvedFunction;
 /// What a plan knows of a function.
 struct PlanFunction {
   const ResolvedFunction* function = nullptr;
-  float average = 0;
+  float average = 0;                                     ///< What it takes, in nanoseconds; 0: unknown.
+  float along = std::numeric_limits<float>::infinity();  ///< The same, of one that may be taken along.
   float value_bytes = 0;  ///< What is expected, if memory is limited: the largest lately.
   std::array<std::uint32_t, 2> limits{};
-  bool is_plain = false;
   bool is_limited = false;
+  bool goes_along = false;
 };
 
 /// So many nodes may run at the same time; the others wait.

@@ -9,6 +9,12 @@
 // (executor.empty.*).
 namespace deriva::detail {
 
+/// Gives the memory of a large plan back when it is done.
+inline void Plan::shrink_if_empty() {
+  constexpr std::size_t worth_keeping = 131'072;
+  if (nodes_.in_use() == 0 && nodes_.end() > worth_keeping) shrink();
+}
+
 /// Requires: the node is unexpanded or expanding, and what it led to is in the plan.
 inline void Plan::end_exploring(const Node& n) { exploring_.end(requests_[n.owner].period, kept_enough_); }
 
@@ -26,15 +32,11 @@ inline void Plan::set_value(Node& n, Blob&& value) {
   n.set_value(std::move(value));
 }
 
-/// If it has one.
-inline void Plan::drop_value(Node& n) {
-  if (!n.has_value) return;
-  if (memory_.is_limited()) {
-    memory_.used -= MemoryBudget::bytes_of(n.value.size());
-    memory_.is_full = false;
-    n.is_written = false;
-  }
-  n.drop_value();
+/// It is about to be dropped. Requires: memory is limited.
+inline void Plan::uncount_value(Node& n) {
+  memory_.used -= MemoryBudget::bytes_of(n.value.size());
+  memory_.is_full = false;
+  n.is_written = false;
 }
 
 inline void Plan::forget(Node& n) {
@@ -47,7 +49,7 @@ inline void Plan::forget(Node& n) {
   forget(n);
   if (n.poisoned) poisoned_[node] = nullptr;
   if (n.is_joined) joiners_.forget(node);
-  drop_value(n);
+  if (n.has_value && memory_.is_limited()) uncount_value(n);
   leave(n.owner);
   if (n.state == State::dropped) --dropped_;
   n.reset();
@@ -81,8 +83,11 @@ inline void Plan::forget(Node& n) {
     const NodeId input = run[i].input;
     if (input == none) continue;  // It failed, and the node with it.
     Node& below = nodes_[input];
-    if (below.state != State::available) unlink(run[i]);
-    release(input, below);
+    if (below.state != State::available) {
+      release_unavailable(run[i], below);
+    } else if (--below.interest == 0) {
+      give_up(input, below);
+    }
   }
   const std::size_t param_bytes = n.has_params ? EdgePool::params_of(run, work.edge_count).size() : 0;
   edges_.give_back(work.first_edge, EdgePool::length_of(work.edge_count, param_bytes));

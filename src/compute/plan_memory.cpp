@@ -45,7 +45,8 @@ bool Plan::spill() {
     Node& n = nodes_[node];
     if (!n.is_written || !n.has_value) continue;
     const auto bytes = static_cast<float>(n.value.size());
-    drop_value(n);
+    uncount_value(n);
+    n.drop_value();
     n.work.cost = bytes;
     any = true;
   }

@@ -39,8 +39,11 @@ struct PlanNode {
   PlanNode& operator=(const PlanNode&) = delete;
   ~PlanNode() { drop_value(); }
 
-  /// As it was made. Requires: no value.
-  void reset() noexcept { new (this) PlanNode(); }
+  /// As it was made.
+  void reset() noexcept {
+    if (has_value) value.~Blob();
+    new (this) PlanNode();
+  }
 
   [[nodiscard]] bool is_done() const noexcept { return state == State::available || state == State::failed; }
 

@@ -10,7 +10,8 @@ void Plan::set_function(std::uint32_t number, const ResolvedFunction& function, 
                         bool is_plain) {
   if (number >= functions_.size()) functions_.resize(number + 1);
   const bool is_limited = std::ranges::any_of(limits, [](std::uint32_t limit) { return limit != unlimited; });
-  functions_[number] = {&function, 0, 0, limits, is_plain, is_limited};
+  functions_[number] = {
+      .function = &function, .limits = limits, .is_limited = is_limited, .goes_along = is_plain && !is_limited};
 }
 
 std::uint32_t Plan::add_limit(std::size_t places) {
@@ -20,9 +21,11 @@ std::uint32_t Plan::add_limit(std::size_t places) {
 
 void Plan::observe(std::uint32_t function, float nanoseconds) {
   constexpr float weight = 1.0F / 8;
-  float& average = functions_[function].average;
+  Function& observed = functions_[function];
+  float& average = observed.average;
   const float measured = std::max(nanoseconds, 1.0F);
   average = average > 0 ? average + (measured - average) * weight : measured;
+  if (observed.goes_along) observed.along = average;
 }
 
 // --- Places

@@ -23,6 +23,12 @@ struct PlanWish {
   NodeId waiter = none;  ///< A running node whose function waits for the target; it is wanted as that node is.
 };
 
+/// Requests that take turns: who is next, and who came last.
+struct PlanTurns {
+  std::uint32_t first = none;
+  std::uint32_t last = none;
+};
+
 /// A request, until it is over and the last node that it brought in is gone.
 struct PlanRequest {
   RequestId id = 0;

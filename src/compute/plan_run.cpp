@@ -51,8 +51,9 @@ struct Plan::Taking {
   std::size_t room;  ///< For so many jobs.
   float nanoseconds;
   float along;
-  std::size_t followed;  ///< Jobs that were asked what they bring along.
-  bool in_turn;          ///< Several requests wait.
+  bool in_turn;            ///< Several requests wait.
+  std::uint32_t jobs;      ///< In the batch.
+  std::uint32_t followed;  ///< Of these: were asked what they bring along.
   float taken = 0;
 
   [[nodiscard]] bool has_room() const noexcept { return room > 0 && taken < nanoseconds; }
@@ -74,7 +75,7 @@ bool Plan::may_admit(const Taking& taking) const noexcept { return taking.has_ro
     if (admission != Admission::admitted) return;
   }
   if (functions_[function].is_limited && !take_places(node)) return offer_places(function);
-  add_job(node, n, taking.batch);
+  add_job(node, n, taking);
   --taking.room;
   const float average = functions_[function].average;
   taking.taken += average > 0 ? average : taking.nanoseconds;
@@ -86,7 +87,8 @@ float Plan::take_ready(std::size_t most, float nanoseconds, Batch& batch, float 
   const bool in_turn = several_wait();
   // What has one ready node at a time would wait for a batch of the others' for each of them (executor.fair.small).
   if (in_turn && along > 0) along = std::max(along, nanoseconds);
-  Taking taking{batch, most, nanoseconds, along, batch.jobs.size(), in_turn};
+  const auto jobs = static_cast<std::uint32_t>(batch.jobs.size());
+  Taking taking{batch, most, nanoseconds, along, in_turn, jobs, jobs};
   for (const NodeId node : fresh_) {
     if (may_admit(taking) && (ready_ == 0 || !others_wait(node))) {
       admit(node, nodes_[node], taking);
@@ -127,9 +129,8 @@ void Plan::admit_ready(Taking& taking) {
 }
 
 inline bool Plan::may_go_along(const Node& node, float along) const {
-  const Function& function = functions_[node.work.function];
   return node.interest > 0 && !node.poisoned && !node.is_verified && node.reason == RunReason::never_computed &&
-         function.is_plain && function.average > 0 && function.average < along && !function.is_limited;
+         functions_[node.work.function].along < along;
 }
 
 /// Adds what depends on the jobs that were added, as far as it is known that nothing else is missing: of a node with
@@ -139,9 +140,8 @@ inline bool Plan::may_go_along(const Node& node, float along) const {
 void Plan::take_along(Taking& taking) {
   constexpr int most_dependents = 8;
   if (taking.along <= 0) return;
-  Batch& batch = taking.batch;
-  for (; taking.followed < batch.jobs.size() && taking.has_room(); ++taking.followed) {
-    std::uint32_t edge = nodes_[batch.jobs[taking.followed].node].first_dependent;
+  for (; taking.followed < taking.jobs && taking.has_room(); ++taking.followed) {
+    std::uint32_t edge = nodes_[taking.batch.jobs[taking.followed].node].first_dependent;
     for (int i = 0; i < most_dependents && edge != none && taking.has_room(); ++i) {
       const Edge& told = edges_[edge];
       const NodeId dependent = told.dependent;
@@ -153,9 +153,9 @@ void Plan::take_along(Taking& taking) {
         if (n.next < n.work.pending) continue;
       }
       if (!may_go_along(n, taking.along)) continue;
-      taking.taken += functions_[n.work.function].average;
+      taking.taken += functions_[n.work.function].along;
       --taking.room;
-      add_job(dependent, n, batch);
+      add_job(dependent, n, taking);
     }
   }
 }
@@ -167,11 +167,12 @@ void Plan::put_back(NodeId node) {
   n.next = 0;
 }
 
-void Plan::add_job(NodeId node, Node& n, Batch& batch) {
+void Plan::add_job(NodeId node, Node& n, Taking& taking) {
+  Batch& batch = taking.batch;
+  const std::uint32_t number = taking.jobs++;
   n.state = State::running;
   const PlanNode::Work& work = n.work;
   Edge* const run = work.first_edge == none ? nullptr : edges_.run(work.first_edge);
-  const auto number = static_cast<std::uint32_t>(batch.jobs.size());
   n.next = number;
   const auto first = static_cast<std::uint32_t>(batch.inputs.size());
   const BytesView params = n.has_params ? EdgePool::params_of(run, work.edge_count) : BytesView();

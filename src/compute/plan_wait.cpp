@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "compute/plan.hpp"
+#include "compute/plan_inline.hpp"
 #include "dag/two_way_search.hpp"
 
 namespace deriva::detail {

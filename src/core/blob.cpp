@@ -15,22 +15,6 @@
 #include "core/small_blocks.hpp"
 
 namespace deriva {
-namespace {
-
-/// Apart, so that it costs smaller ones nothing.
-[[gnu::noinline]] Blob copy_of_many(BytesView bytes) {
-  return Blob::adopt(std::vector<std::byte>(bytes.begin(), bytes.end()));
-}
-
-/// Numbers and pairs of them in line: to call for them takes longer (executor.empty.*).
-void copy(std::byte* to, const std::byte* from, std::size_t size) noexcept {
-  constexpr std::size_t word = 8;
-  if (size < word || size > 2 * word) return static_cast<void>(std::memcpy(to, from, size));
-  std::memcpy(to, from, word);
-  std::memcpy(to + size - word, from + size - word, word);
-}
-
-}  // namespace
 
 struct Blob::Block {
   struct Operations {
@@ -90,21 +74,41 @@ void Blob::release() noexcept {
   }
 }
 
-Blob Blob::copy_of(BytesView bytes) {
-  static constexpr Block::Operations trailing{
+/// Its bytes follow it.
+struct Blob::TrailingBlock : Block {
+  explicit TrailingBlock(std::size_t size) noexcept : Block(trailing, static_cast<std::uint32_t>(size)) {}
+
+  static constexpr Operations trailing{
       [](Block* dead) noexcept {
         const std::size_t held = sizeof(Block) + dead->trailing_bytes;
         dead->~Block();
         detail::SmallBlocks::free(dead, held);
       },
       [](const Block* block) noexcept { return detail::SmallBlocks::size_of(sizeof(Block) + block->trailing_bytes); }};
+};
+
+/// A number, or two, into memory that is at hand: without any call, which would take longer (executor.empty.*).
+Blob Blob::copy_of(BytesView bytes) {
+  constexpr std::size_t word = 8;
+  const std::size_t size = bytes.size();
+  if (size < word || size > 2 * word) return copy_of_any(bytes);
+  void* const memory = detail::SmallBlocks::allocate_kept(sizeof(Block) + size);
+  if (memory == nullptr) return copy_of_any(bytes);
+  auto* const data = static_cast<std::byte*>(memory) + sizeof(Block);
+  std::memcpy(data, bytes.data(), word);
+  std::memcpy(data + size - word, bytes.data() + size - word, word);
+  return {new (memory) TrailingBlock(size), {data, size}};
+}
+
+[[gnu::noinline]] Blob Blob::copy_of_any(BytesView bytes) {
   if (bytes.empty()) return {};
-  if (bytes.size() > std::numeric_limits<std::uint32_t>::max()) return copy_of_many(bytes);
-  void* memory = detail::SmallBlocks::allocate(sizeof(Block) + bytes.size());
-  auto* block = new (memory) Block(trailing, static_cast<std::uint32_t>(bytes.size()));
-  auto* data = static_cast<std::byte*>(memory) + sizeof(Block);
-  copy(data, bytes.data(), bytes.size());
-  return {block, {data, bytes.size()}};
+  if (bytes.size() > std::numeric_limits<std::uint32_t>::max()) {
+    return adopt(std::vector<std::byte>(bytes.begin(), bytes.end()));
+  }
+  void* const memory = detail::SmallBlocks::allocate(sizeof(Block) + bytes.size());
+  auto* const data = static_cast<std::byte*>(memory) + sizeof(Block);
+  std::memcpy(data, bytes.data(), bytes.size());
+  return {new (memory) TrailingBlock(bytes.size()), {data, bytes.size()}};
 }
 
 Blob Blob::adopt(std::vector<std::byte> bytes) {

@@ -36,11 +36,16 @@ class SmallBlocks {
   }
   /// Aligned as by `operator new`. Throws `std::bad_alloc`.
   [[nodiscard]] static void* allocate(std::size_t bytes) {
-    if (is_small(bytes)) {
-      List& list = lists_[kind_of(bytes)];
-      if (list.first != nullptr) return ++list.room, std::exchange(list.first, list.first->next);
-    }
-    return allocate_new(bytes);
+    void* const kept = allocate_kept(bytes);
+    return kept != nullptr ? kept : allocate_new(bytes);
+  }
+  /// Null if the thread keeps none of the size.
+  [[nodiscard]] static void* allocate_kept(std::size_t bytes) noexcept {
+    if (!is_small(bytes)) return nullptr;
+    List& list = lists_[kind_of(bytes)];
+    if (list.first == nullptr) return nullptr;
+    ++list.room;
+    return std::exchange(list.first, list.first->next);
   }
   /// `bytes`: as `allocate` was asked for.
   static void free(void* memory, std::size_t bytes) noexcept {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include <deriva/core/bytes.hpp>
@@ -35,12 +37,24 @@ class PayloadView {
   bool is_outside(std::uint32_t slot) const noexcept {
     return ((std::to_integer<unsigned>(bytes_[ends_bytes_ + slot / 8]) >> (slot % 8)) & 1U) != 0;
   }
+  /// 64 nodes' worth of the bitmap of payloads that are inside, one per bit.
+  std::uint64_t inside(std::size_t word) const noexcept {
+    std::uint64_t outside = 0;
+    const std::size_t left = bytes_.size() - payloads_.size() - ends_bytes_ - 8 * word;
+    std::memcpy(&outside, bytes_.data() + ends_bytes_ + 8 * word, std::min(left, sizeof(outside)));
+    return ~outside;
+  }
   /// The payload of a node, unless it is outside.
-  BytesView at(std::uint32_t slot) const {
-    const std::size_t begin = slot == 0 ? 0 : end_of(slot - 1);
-    const std::size_t end = end_of(slot);
+  BytesView at(std::uint32_t slot) const { return between(slot == 0 ? 0 : end_of(slot - 1), end_of(slot)); }
+  /// The same of a node that ends there, and the one before, there. Throws `Failure` if that cannot be.
+  BytesView between(std::size_t begin, std::size_t end) const {
     if (begin > end || end > payloads_.size()) throw_corrupted("a payload runs out of its block");
     return payloads_.subspan(begin, end - begin);
+  }
+  std::size_t end_of(std::uint32_t slot) const noexcept {
+    std::uint16_t end = 0;
+    std::memcpy(&end, bytes_.data() + 2 * std::size_t{slot}, sizeof(end));
+    return end;
   }
   /// Where the first one begins.
   const std::byte* data() const noexcept { return payloads_.data(); }
@@ -48,12 +62,6 @@ class PayloadView {
   std::size_t size() const noexcept { return payloads_.size(); }
 
  private:
-  std::size_t end_of(std::uint32_t slot) const noexcept {
-    std::uint16_t end = 0;
-    std::memcpy(&end, bytes_.data() + 2 * std::size_t{slot}, sizeof(end));
-    return end;
-  }
-
   BytesView bytes_;
   BytesView payloads_;
   std::size_t ends_bytes_;

@@ -10,8 +10,9 @@
 
 namespace deriva::detail::graph {
 
-/// Seven bits per byte, least significant first; the last byte is below 128.
+/// Seven bits per byte, least significant first; the last byte is below 128. Most are one byte (executor.empty.chain).
 inline std::uint32_t read_varint(const std::uint8_t*& at, const std::uint8_t* end) {
+  if (at != end && *at < 0x80U) return *at++;
   std::uint32_t value = 0;
   for (unsigned shift = 0; shift < 35 && at != end; shift += 7) {
     const std::uint8_t byte = *at++;

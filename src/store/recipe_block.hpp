@@ -20,6 +20,7 @@ struct RecipeBlock {
   static constexpr std::uint32_t no_block = std::numeric_limits<std::uint32_t>::max();
   static constexpr std::uint32_t no_function = std::numeric_limits<std::uint32_t>::max();
   static constexpr std::size_t most_nodes = graph::BlockShape::page_bytes / Address::size_bytes;
+  static constexpr std::size_t words = (most_nodes + 63) / 64;  ///< Of a bitmap of them.
 
   /// A recipe, or what is to be looked up by itself.
   struct Entry {

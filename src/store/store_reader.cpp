@@ -1,6 +1,8 @@
 #include "store/store_reader.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "core/recipe_format.hpp"
 #include "storage/failure.hpp"
@@ -112,29 +114,34 @@ bool StoreReader::decode(std::uint32_t number, RecipeBlock& block) {
   }
 }
 
+/// In two passes, each of which a compiler can keep in registers (executor.empty.*).
 void StoreReader::decode_lists(RecipeBlock& block, std::uint32_t number, const graph::PayloadView& payloads) {
   const graph::BlockView lists = graph_.block(number);
   block.payloads = payloads.data();
   block.inputs.resize(std::max(block.inputs.size(), lists.bytes().size()));
+  std::array<std::uint64_t, RecipeBlock::words> outside{};  // Those whose list is not in the block.
   Id* const inputs = block.inputs.data();
   Id* at = inputs;
-  std::uint64_t live = 0;
   lists.read_all_lists([&](std::uint32_t slot, graph::EncodedList& list) {
-    live = slot % 64 == 0 ? lists.live_entries(slot / 64) : live >> 1U;
     RecipeBlock::Entry& entry = block.entries[slot];
     entry = {};
-    Id* const first = at;
-    if (!list.outside) list.for_each(block.first + slot, [&](Id input) { return *at++ = input, true; });
-    const bool is_recipe = (live & 1U) != 0;
-    if (!is_recipe || list.outside || payloads.is_outside(slot)) return;
-    const RecipePayload payload = split_payload(payloads.at(slot));
-    entry.function = payload.function;
-    entry.first_input = static_cast<std::uint16_t>(first - inputs);
-    entry.input_count = static_cast<std::uint16_t>(at - first);
-    entry.param_bytes = static_cast<std::uint16_t>(payload.params.size());
-    entry.first_param = static_cast<std::uint16_t>(payload.params.empty() ? 0 : payload.params.data() - block.payloads);
+    entry.first_input = static_cast<std::uint16_t>(at - inputs);
+    if (list.outside) return static_cast<void>(outside[slot / 64] |= std::uint64_t{1} << (slot % 64));
+    list.for_each(block.first + slot, [&](Id input) { return *at++ = input, true; });
+    entry.input_count = static_cast<std::uint16_t>(at - inputs - entry.first_input);
   });
   for (std::size_t slot = lists.count(); slot < block.entries.size(); ++slot) block.entries[slot] = {};
+  for (std::uint32_t word = 0; word < outside.size(); ++word) {
+    std::uint64_t left = lists.live_entries(word) & ~outside[word] & payloads.inside(word);
+    for (; left != 0; left &= left - 1) {
+      const std::uint32_t slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(left));
+      const RecipePayload payload = split_payload(payloads.at(slot));
+      RecipeBlock::Entry& entry = block.entries[slot];
+      entry.function = payload.function;
+      entry.param_bytes = static_cast<std::uint16_t>(payload.params.size());
+      entry.first_param = static_cast<std::uint16_t>(payload.params.data() - block.payloads);
+    }
+  }
 }
 
 Result<const FunctionId*> StoreReader::function(std::uint32_t number) {

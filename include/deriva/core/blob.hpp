@@ -74,7 +74,9 @@ class Blob {
   struct Block;
   template <class Owner>
   struct OwningBlock;
+  struct TrailingBlock;
   struct Replica;
+  static Blob copy_of_any(BytesView bytes);
   void release() noexcept;
   Blob(Block* block, BytesView bytes) noexcept : block_(block), data_(bytes.data()), extent_(bytes.size() * 2) {}
   [[nodiscard]] bool is_lent() const noexcept { return extent_ % 2 != 0; }

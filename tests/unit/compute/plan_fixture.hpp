@@ -110,7 +110,7 @@ struct PlanFixture {
     if (!found->second) return plan.set_stored(expansion.node);
     std::vector<detail::StoreId> inputs;
     for (const std::string& input : *found->second) inputs.push_back(id(input));
-    plan.set_recipe(expansion.node, {functions[name], inputs, {}, RunReason::never_computed, costs[name]});
+    plan.set_recipe(expansion, {functions[name], inputs, {}, RunReason::never_computed, costs[name]});
   }
   void expand_all() {
     while (const auto expansion = take_expansion()) answer(*expansion);

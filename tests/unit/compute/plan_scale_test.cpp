@@ -47,7 +47,7 @@ void expand(LargePlan& plan, InputsOf inputs_of) {
     plan.take_expansions(256, batch);
     for (const Plan::Expansion& one : batch) {
       const std::vector<std::uint32_t> inputs = inputs_of(one.id);
-      plan.set_recipe(one.node, {0, inputs});
+      plan.set_recipe(one, {0, inputs});
     }
   }
 }
