@@ -57,7 +57,7 @@ void free_kept_blocks(const deriva::Store& store) {
   using deriva::detail::BlockPool;
   BlockPool& pool = *deriva::detail::StoreAccess::blocks(store);
   std::vector<BlockPool::Block> kept;
-  while (kept.size() < BlockPool::most_kept) kept.push_back(pool.take());
+  while (kept.size() < BlockPool::most_kept) kept.push_back(pool.take(true));
 }
 
 /// Computes the target once, and looks at the heap from within the functions.

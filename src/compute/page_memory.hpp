@@ -14,7 +14,8 @@ namespace deriva::detail {
 ///
 /// The first MiB is allocated page by page. Behind it pages lie in blocks of 2 MiB in large pages: where memory
 /// is slow, a graph of 100,000 nodes spends a tenth to a fifth of its time on finding out where the small ones are
-/// (executor.empty.*).
+/// (executor.empty.*). Not beyond 64 MiB: a virtual machine may take milliseconds for a large page that it has not had
+/// lately (executor.chain.10m).
 class PageMemory {
  public:
   explicit PageMemory(BlockPool::Ptr pool) noexcept : pool_(std::move(pool)) {}
@@ -39,6 +40,7 @@ class PageMemory {
 
  private:
   static constexpr std::size_t small_until = std::size_t{1} << 20U;
+  static constexpr std::size_t most_large = 32;  ///< Blocks.
   static constexpr std::align_val_t cache_line{64};
 
   struct Free {
@@ -51,7 +53,7 @@ class PageMemory {
     return page;
   }
   void add_block() {
-    next_ = blocks_.emplace_back(pool_->take()).get();
+    next_ = blocks_.emplace_back(pool_->take(blocks_.size() < most_large)).get();
     left_ = BlockPool::block_bytes;
   }
 

@@ -206,7 +206,7 @@ class Plan {
   [[nodiscard]] bool has_ready() const noexcept { return ready_count() > 0 && !memory_.is_full; }
   /// Including those that nobody wants any more and that were not swept.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_ + fresh_.size(); }
-  [[nodiscard]] bool several_wait() const;  ///< Requests, with ready nodes.
+  [[nodiscard]] bool several_wait() const;  ///< Whether several requests have ready nodes.
   [[nodiscard]] bool has_orphans() const noexcept { return !orphans_.empty() || !kept_enough_.empty(); }
   /// Whether `fail_further` or `sweep` have something to do.
   [[nodiscard]] bool has_rubbish() const noexcept { return has_orphans() || has_failing(); }

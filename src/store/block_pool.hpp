@@ -11,8 +11,8 @@
 
 namespace deriva::detail {
 
-/// Blocks of 2 MiB, for which the system is asked for large pages, for the plans of a store's executors. A few of those
-/// that were given back are kept: for the system to clear one takes as long as to plan and run a thousand nodes.
+/// Blocks of 2 MiB, mostly in large pages, for the plans of a store's executors. A few of those that were given back
+/// are kept: for the system to clear one takes as long as to plan and run a thousand nodes.
 ///
 /// Thread safety: any thread.
 class BlockPool {
@@ -26,14 +26,14 @@ class BlockPool {
   };
   using Block = std::unique_ptr<std::byte, Free>;
 
-  /// Aligned to its size. Throws `std::bad_alloc`.
-  [[nodiscard]] Block take() {
+  /// Aligned to its size. If it is a new one, the system is asked for a `large` page. Throws `std::bad_alloc`.
+  [[nodiscard]] Block take(bool large) {
     {
       const std::lock_guard lock(mutex_);
       if (count_ > 0) return std::move(kept_[--count_]);
     }
     Block block(static_cast<std::byte*>(::operator new (block_bytes, std::align_val_t{block_bytes})));
-    expect_writes(block.get(), block_bytes);
+    if (large) expect_writes(block.get(), block_bytes);
     return block;
   }
   void give_back(Block block) noexcept {

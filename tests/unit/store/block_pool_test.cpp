@@ -20,7 +20,7 @@ TEST_CASE("block pool: two have the same block, or one that was given back is no
   std::vector<BlockPool::Block> blocks;
   std::set<std::byte*> taken;
   for (std::size_t i = 0; i < count; ++i) {
-    blocks.push_back(pool.take());
+    blocks.push_back(pool.take(i % 2 == 0));
     REQUIRE(reinterpret_cast<std::uintptr_t>(blocks.back().get()) % BlockPool::block_bytes == 0);
     taken.insert(blocks.back().get());
   }
@@ -29,10 +29,10 @@ TEST_CASE("block pool: two have the same block, or one that was given back is no
   blocks.clear();
   BlockPool other;
   std::vector<BlockPool::Block> others;  // Which have what the first one did not keep.
-  for (std::size_t i = 0; i < count; ++i) others.push_back(other.take());
+  for (std::size_t i = 0; i < count; ++i) others.push_back(other.take(true));
   std::set<std::byte*> again;
   for (std::size_t i = 0; i < BlockPool::most_kept; ++i) {
-    blocks.push_back(pool.take());
+    blocks.push_back(pool.take(true));
     again.insert(blocks.back().get());
   }
   REQUIRE(again.size() == BlockPool::most_kept);
