@@ -24,6 +24,9 @@ Result<Blob> call_with_context(const Plan::Task& job, const Params& params, std:
                         : call_with_context(job, params, inputs, *run);
 }
 
+/// It is settled by `Engine::put_back`.
+void set_put_back(Worker& worker, Worker::Ran& ran) { ran.is_over = ran.is_put_back = worker.puts_back = true; }
+
 /// Lends what a job came to; if it is a single input, where it lies. If it came to nothing, neither does the one that
 /// needs it, unless that was dropped.
 [[gnu::always_inline]] inline void connect(Worker& worker, const PlanJob::Wire& wire, std::span<Blob>& inputs) {
@@ -31,7 +34,7 @@ Result<Blob> call_with_context(const Plan::Task& job, const Params& params, std:
   if (to.is_over) return;
   std::optional<Result<Blob>>& from = worker.ran[wire.from].result;
   if (!from || !*from) {
-    to.is_over = to.is_put_back = worker.puts_back = true;
+    set_put_back(worker, to);
   } else if (inputs.size() == 1) {
     inputs = {&**from, 1};
   } else {
@@ -56,7 +59,7 @@ void put_back_from(Worker& worker, std::size_t first) {
   worker.gives_way = false;
   for (std::size_t i = first; i < worker.ran.size(); ++i) {
     Worker::Ran& ran = worker.ran[i];
-    if (!ran.is_over && !ran.result && !ran.extra) ran.is_over = ran.is_put_back = worker.puts_back = true;
+    if (!ran.is_over && !ran.result && !ran.extra) set_put_back(worker, ran);
   }
 }
 

@@ -95,10 +95,9 @@ void Engine::explore(Lock& lock, Worker& worker, StoreReader& reader) {
 [[gnu::always_inline]] inline void Engine::plan_recipe(Worker& worker, StoreReader& reader,
                                                        const Plan::Expansion& expansion, ResolvedFunction& function,
                                                        const Plan::Found& found) {
-  const NodeId node = expansion.node;
   if (!known_errors_.empty() && !expansion.forced) {
     if (const Error* const failed = known_errors_.find(reader.address_or_none(expansion.id))) {
-      return plan_.fail(node, *failed);
+      return plan_.fail(expansion.node, *failed);
     }
   }
   if (const RequestPtr& owner = owner_of(worker, expansion.owner)) ++owner->progress.planned;

@@ -44,7 +44,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   }
   prepare(worker);
   ++busy_;
-  std::size_t count = worker.ran.size();
+  const std::size_t count = worker.ran.size();
   const bool is_timed = count >= timed_batch;
   const bool is_tiny = !pace_.worth_sharing(time / static_cast<float>(count));
   const LoneWork::Ticket ticket = is_tiny ? lone_.begin() : LoneWork::Ticket();
@@ -57,7 +57,7 @@ bool Engine::run(Lock& lock, Worker& worker) {
   if (worker.reread) drop_unwanted(lock, worker);
   if (shares || flights_.is_shared()) share(lock, worker);
   const Clock::time_point started = is_timed ? scheduler_->now() : Clock::time_point();
-  count = call_functions(worker);
+  const std::size_t called = call_functions(worker);
   const Clock::duration taken = is_timed ? scheduler_->now() - started : Clock::duration();
 
   lock.lock();
@@ -66,9 +66,9 @@ bool Engine::run(Lock& lock, Worker& worker) {
     lone_.end(ticket);
   }
   if (worker.is_timed_whole) {  // Of single calls that are short, most would be the look at the clock.
-    observe(*worker.batch.jobs.front().function, taken, count);
+    observe(*worker.batch.jobs.front().function, taken, called);
   } else if (is_timed) {
-    pace_.functions_took(taken, count);
+    pace_.functions_took(taken, called);
   }
   announce(lock, worker);
   --busy_;

@@ -45,16 +45,11 @@ class PayloadView {
     return ~outside;
   }
   /// The payload of a node, unless it is outside.
-  BytesView at(std::uint32_t slot) const { return between(slot == 0 ? 0 : end_of(slot - 1), end_of(slot)); }
-  /// The same of a node that ends there, and the one before, there. Throws `Failure` if that cannot be.
-  BytesView between(std::size_t begin, std::size_t end) const {
+  BytesView at(std::uint32_t slot) const {
+    const std::size_t begin = slot == 0 ? 0 : end_of(slot - 1);
+    const std::size_t end = end_of(slot);
     if (begin > end || end > payloads_.size()) throw_corrupted("a payload runs out of its block");
     return payloads_.subspan(begin, end - begin);
-  }
-  std::size_t end_of(std::uint32_t slot) const noexcept {
-    std::uint16_t end = 0;
-    std::memcpy(&end, bytes_.data() + 2 * std::size_t{slot}, sizeof(end));
-    return end;
   }
   /// Where the first one begins.
   const std::byte* data() const noexcept { return payloads_.data(); }
@@ -62,6 +57,12 @@ class PayloadView {
   std::size_t size() const noexcept { return payloads_.size(); }
 
  private:
+  std::size_t end_of(std::uint32_t slot) const noexcept {
+    std::uint16_t end = 0;
+    std::memcpy(&end, bytes_.data() + 2 * std::size_t{slot}, sizeof(end));
+    return end;
+  }
+
   BytesView bytes_;
   BytesView payloads_;
   std::size_t ends_bytes_;

@@ -60,8 +60,7 @@ struct GivesWayFixture : ComputeFixture {
   }
   std::atomic<bool>& start(const Address& address, MaterializeOptions options = {}) {
     std::atomic<bool>& is_done = done.emplace_back(false);
-    engine->start(engine->next_request(), address, std::move(options),
-                  detail::Completion<Blob>::Ptr(new Noted(is_done)));
+    test::start(*engine, address, is_done, std::move(options));
     return is_done;
   }
   void finish(const std::atomic<bool>& is_done) {

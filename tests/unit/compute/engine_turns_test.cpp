@@ -53,8 +53,7 @@ struct TurnsFixture : ComputeFixture {
   }
   std::atomic<bool>& start(const Address& address, MaterializeOptions options = {}) {
     std::atomic<bool>& is_done = done.emplace_back(false);
-    engine->start(engine->next_request(), address, std::move(options),
-                  detail::Completion<Blob>::Ptr(new Noted(is_done)));
+    test::start(*engine, address, is_done, std::move(options));
     return is_done;
   }
   /// Starts a thread that blocks in `materialize`; returns when it is about to wait, and has the mutex. Then it calls

@@ -60,7 +60,7 @@ TEST_CASE("sharing: what another executor has stored before it was destroyed is 
   HandScheduler& scheduler = *made;
   const auto engine = detail::Engine::make(std::move(made), *f.store, f.resolver(), ExecutorOptions());
   std::atomic<bool> is_done{false};
-  engine->start(engine->next_request(), target, {}, detail::Completion<Blob>::Ptr(new Noted(is_done)));
+  start(*engine, target, is_done);
   REQUIRE(scheduler.run_next());  // It was explored.
   REQUIRE(text_of(OnThisThread(f).executor.materialize(target)) == "x");
   while (scheduler.run_next()) continue;

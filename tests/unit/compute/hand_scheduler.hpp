@@ -12,9 +12,12 @@
 #include <utility>
 
 #include <deriva/compute/detail/completion.hpp>
+#include <deriva/compute/materialize_options.hpp>
+#include <deriva/core/address.hpp>
 #include <deriva/core/blob.hpp>
 #include <deriva/core/error.hpp>
 
+#include "compute/engine.hpp"
 #include "compute/scheduler.hpp"
 
 namespace deriva::test {
@@ -85,5 +88,11 @@ struct Noted final : detail::Completion<Blob> {
   void destroy() noexcept override { delete this; }
   std::atomic<bool>& done;
 };
+
+/// Asks for a value, and has it noted when it is there.
+inline void start(detail::Engine& engine, const Address& target, std::atomic<bool>& is_done,
+                  MaterializeOptions options = {}) {
+  engine.start(engine.next_request(), target, std::move(options), detail::Completion<Blob>::Ptr(new Noted(is_done)));
+}
 
 }  // namespace deriva::test

@@ -1,7 +1,9 @@
 #include "dag/payload_block.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <deriva/core/bytes.hpp>
 
@@ -11,7 +13,6 @@ namespace {
 
 using deriva::as_bytes;
 using deriva::as_text;
-using deriva::Errc;
 using deriva::detail::Failure;
 using deriva::detail::graph::BlockShape;
 using deriva::detail::graph::PayloadBlock;
@@ -42,10 +43,13 @@ TEST_CASE("ends of payloads that cannot be are followed", "[dag]") {
   const BlockShape shape(32);
   PayloadBlock block(shape);
   REQUIRE(block.set(0, as_bytes("four")));
-  const PayloadView view = block.view();
-  REQUIRE(as_text(view.between(0, 4)) == "four");
-  REQUIRE_THROWS_AS(view.between(0, 5), Failure);
-  REQUIRE_THROWS_AS(view.between(3, 2), Failure);
+  REQUIRE(as_text(block.view().at(0)) == "four");
+  std::vector<std::byte> bytes(block.bytes().begin(), block.bytes().end());
+  bytes[0] = std::byte{5};  // The end of the first one.
+  REQUIRE_THROWS_AS(PayloadView(shape, bytes).at(0), Failure);
+  bytes[0] = std::byte{3};
+  bytes[2] = std::byte{2};
+  REQUIRE_THROWS_AS(PayloadView(shape, bytes).at(1), Failure);
 }
 
 }  // namespace
