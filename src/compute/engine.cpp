@@ -184,7 +184,7 @@ void Engine::plan(Lock& lock, const RequestPtr& request, const Looked& looked) {
   requests_.emplace(request->id, request);
   listeners_ += request->options.on_computed ? 1U : 0U;
   watchers_ += request->options.progress ? 1U : 0U;
-  ++entered_;
+  ++interruptions_;
   if (plan_.size() == 0) gone_ = flights_.dismissed();
   StoreId id = *looked.id;
   if (looked.numbering != plan_.numbering()) {
@@ -225,6 +225,7 @@ void Engine::give_up(Lock& lock, RequestId id, const Error& why) {
   plan_.drop_request(id);
   const RequestPtr request = take_request(id);
   if (!request) return;
+  ++interruptions_;
   plan_.sweep(sweep_at_once);
   stop_abandoned(lock);
   wake();
@@ -257,6 +258,7 @@ const RequestPtr& Engine::find_owner(Worker& worker, RequestId id) {
 void Engine::shutdown() {
   Lock lock(mutex_);
   stopping_ = true;
+  ++interruptions_;
   std::vector<std::shared_ptr<FunctionRun>> running;
   for (auto& [node, run] : runs_) running.push_back(std::move(run));
   runs_.clear();  // They know the engine.

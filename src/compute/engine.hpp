@@ -113,8 +113,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   void cancel_all(Lock& lock, bool from_elsewhere);
 
   // engine_dynamic.cpp: functions that are asked to stop, and those that wait
-  void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Task& job, const RequestPtr& owner,
-                 std::chrono::nanoseconds delay = {});
+  void begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Task& job, const RequestPtr& owner);
   void end_run(NodeId node);
   static void ask_to_stop(Lock& lock, std::span<const std::shared_ptr<FunctionRun>> runs);
   void stop_abandoned(Lock& lock);
@@ -133,7 +132,7 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   // engine_deadline.cpp
   void add_deadline(const Request& request);
   void remove_deadline(const Request& request);
-  void add_deadline(const FunctionRun& run);
+  void begin_time(FunctionRun& run);
   void remove_deadline(const FunctionRun& run);
   void disarm_if_idle();
   void expire_functions(Lock& lock, Clock::time_point now);
@@ -342,7 +341,9 @@ class Engine final : public std::enable_shared_from_this<Engine>, public FlightT
   const std::uint64_t verify_seed_;
   ResultCache cache_;
   std::atomic<RequestId> next_request_{1};
-  std::atomic<std::uint64_t> entered_{0};  ///< Requests that ever entered the plan. Changed under the mutex.
+  /// Requests that entered the plan, or left it before they were finished: what a batch gives way to. Changed under the
+  /// mutex.
+  std::atomic<std::uint64_t> interruptions_{0};
 
   mutable FairMutex mutex_;
   std::condition_variable_any changed_;  ///< For threads that block.

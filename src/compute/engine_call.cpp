@@ -54,12 +54,12 @@ void disconnect(Worker& worker) {
   }
 }
 
-/// Another request has come.
+/// Except for what goes its own way: to start that takes no time, and it has its places.
 void put_back_from(Worker& worker, std::size_t first) {
   worker.gives_way = false;
   for (std::size_t i = first; i < worker.ran.size(); ++i) {
     Worker::Ran& ran = worker.ran[i];
-    if (!ran.is_over && !ran.result && !ran.extra) set_put_back(worker, ran);
+    if (!ran.is_over && !ran.result && !(ran.extra && ran.extra->detached)) set_put_back(worker, ran);
   }
 }
 
@@ -94,7 +94,7 @@ std::size_t Engine::call_functions(Worker& worker) {
   for (auto next = worker.ran.begin(); const Plan::Job& job : worker.batch.jobs) {
     Worker::Ran& ran = *next++;
     const std::size_t i = number++;
-    if (worker.gives_way && i > 0 && entered_.load(std::memory_order_relaxed) != worker.entered_before) {
+    if (worker.gives_way && i > 0 && interruptions_.load(std::memory_order_relaxed) != worker.interruptions_before) {
       put_back_from(worker, count = i);
     }
     std::span<Blob> inputs = worker.batch.inputs_of(job);
@@ -119,6 +119,10 @@ std::size_t Engine::call_functions(Worker& worker) {
 inline Engine::Clock::time_point Engine::call_function(Worker& worker, const Plan::Job& job, Params& params,
                                                        std::span<Blob> inputs, Worker::Ran& ran,
                                                        Clock::time_point last) {
+  if (ran.extra && ran.extra->run && job.function->function.options().timeout.count() > 0) {
+    const Lock lock(mutex_);
+    begin_time(*ran.extra->run);
+  }
   if (ran.extra && ran.extra->detached) {
     ran.is_over = true;  // It goes its own way.
     detach(*ran.extra, params, inputs);

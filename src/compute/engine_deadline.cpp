@@ -12,6 +12,9 @@ Error out_of_time(const Address& address, const FunctionId& function) {
       .with_function(function);
 }
 
+/// 0: as long as it likes.
+std::chrono::nanoseconds timeout_of(const Plan::Task& job) { return job.function->function.options().timeout; }
+
 }  // namespace
 
 // One timer for all: it is armed for the first deadline or retry, and may fire when what it was armed for is over.
@@ -22,8 +25,15 @@ void Engine::add_deadline(const Request& request) {
   if (entry == deadlines_.begin()) arm();
 }
 
-void Engine::add_deadline(const FunctionRun& run) {
-  if (run.expires == FunctionRun::never) return;
+/// The function is about to be called: if it may take so long only, that counts from now on. Unless it was asked to
+/// stop.
+void Engine::begin_time(FunctionRun& run) {
+  const std::chrono::nanoseconds timeout = timeout_of(run.job);
+  if (timeout.count() == 0 || plan_.forgotten(run.job.node)) return;
+  if (const auto found = runs_.find(run.job.node); found == runs_.end() || found->second.get() != &run) return;
+  run.expires = scheduler_->now() + timeout;
+  std::optional<Clock::time_point>& deadline = run.context.deadline;
+  deadline = deadline ? std::min(*deadline, run.expires) : run.expires;
   const auto [entry, is_new] = function_deadlines_.emplace(run.expires, run.job.node);
   if (entry == function_deadlines_.begin()) arm();
 }
@@ -97,7 +107,7 @@ void Engine::expire_functions(Lock& lock, Clock::time_point now) {
 
 /// A function that took longer than it may has failed, whatever it returned.
 void Engine::check_time(const Plan::Task& job, std::chrono::nanoseconds time, Result<Blob>& result) {
-  const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
+  const std::chrono::nanoseconds timeout = timeout_of(job);
   if (timeout.count() > 0 && time > timeout) result = out_of_time(*job.address, job.function->id);
 }
 

@@ -12,25 +12,18 @@ Error not_wanted() { return Error(Errc::cancelled, "nobody waits for the value o
 
 }  // namespace
 
-/// From now on the function can be asked to stop; it is called after `delay`.
-void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Task& job, const RequestPtr& owner,
-                       std::chrono::nanoseconds delay) {
+/// From now on the function can be asked to stop. Its own time begins with `begin_time`.
+void Engine::begin_run(const std::shared_ptr<FunctionRun>& run, const Plan::Task& job, const RequestPtr& owner) {
   run->over = false;
+  run->expires = FunctionRun::never;
   run->set_job(job);
   run->context.address = &run->job_address;
   run->context.stop = run->stop.get_token();
   run->context.trace = events_.trace_of(job, owner);
-  std::optional<Clock::time_point>& deadline = run->context.deadline;
-  if (owner) deadline = owner->options.deadline;
-  const std::chrono::nanoseconds timeout = job.function->function.options().timeout;
-  if (timeout.count() > 0) {
-    run->expires = scheduler_->now() + delay + timeout;
-    deadline = deadline ? std::min(*deadline, run->expires) : run->expires;
-  }
+  run->context.deadline = owner ? owner->options.deadline : std::nullopt;
   begin_progress(*run, job, owner);
   runs_.emplace(job.node, run);
   plan_.set_stoppable(job.node);
-  add_deadline(*run);
 }
 
 /// If it is one of those.

@@ -40,7 +40,7 @@ bool Engine::expand(Lock& lock, Worker& worker) {
   if (worker.expansions.empty()) return false;
   worker.numbering = plan_.numbering();
   worker.written = written_;
-  worker.entered = entered_;
+  worker.interruptions = interruptions_;
   ++busy_;
   exploring_ = true;
   const LoneWork::Ticket ticket = lone_.begin();
@@ -133,8 +133,8 @@ std::size_t Engine::slice_nodes() const noexcept { return options_.memory_bytes 
 
 /// Whether what the plan asks for now may be looked up on the snapshot that was taken before.
 bool Engine::may_answer(const Worker& worker) const {
-  return !plan_.is_large() && !plan_.has_failing() && written_ == worker.written && entered_ == worker.entered &&
-         !stopping_ && plan_.numbering() == worker.numbering;
+  return !plan_.is_large() && !plan_.has_failing() && written_ == worker.written &&
+         interruptions_ == worker.interruptions && !stopping_ && plan_.numbering() == worker.numbering;
 }
 
 void Engine::look_up(Worker& worker, StoreReader& reader) {

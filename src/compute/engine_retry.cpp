@@ -63,7 +63,7 @@ void Engine::retry_later(const std::shared_ptr<DetachedRun>& run) {
   ++run->attempts;
   end_run(run->job.node);
   end_flight(run->job);
-  if (run->job.function->function.takes_context()) begin_run(run, run->job, run->owner, delay);
+  if (run->job.function->function.takes_context()) begin_run(run, run->job, run->owner);
   const auto entry = retries_.emplace(scheduler_->now() + delay, run);
   if (entry != retries_.begin()) return;
   arm();
@@ -86,6 +86,7 @@ bool Engine::retry(Lock& lock) {
   const Function& function = run->job.function->function;
   const bool here = !function.is_coroutine() && !function.options().blocking;
   ++busy_;
+  if (function.takes_context()) begin_time(*run);
   lock.unlock();
   run->started = scheduler_->now();
   if (take_flight(lock, run)) here ? run_to_its_end(run) : start_detached(run);

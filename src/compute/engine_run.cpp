@@ -13,7 +13,7 @@ constexpr float batch_time = 25'000;
 constexpr std::size_t batch_nodes = 256;
 /// so much, if so many of one request are ready for each thread: a batch by itself takes some microseconds
 /// (executor.50us.*). What has not begun gives way to the next request.
-constexpr float long_batch_time = 75'000;
+constexpr float long_batch_time = 200'000;
 constexpr std::size_t long_backlog = 16;
 /// Functions that take less than this are not worth another thread, unless there are so many of them.
 constexpr float short_time = 400;
@@ -84,7 +84,7 @@ float Engine::take_batch(Worker& worker, std::size_t ready, bool shares) {
   if (options_.store_results) most = std::min(most, results_room());
   const bool may_put_back = !shares && options_.memory_bytes == 0 && options_.resources.empty();
   worker.gives_way = may_put_back && ready >= long_backlog * options_.concurrency && !plan_.several_wait();
-  worker.entered_before = entered_.load(std::memory_order_relaxed);
+  worker.interruptions_before = interruptions_.load(std::memory_order_relaxed);
   const float time = worker.gives_way ? long_batch_time : batch_time;
   return plan_.take_ready(most, time, worker.batch, may_take_along(shares) ? short_time : 0);
 }

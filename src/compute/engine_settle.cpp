@@ -83,6 +83,7 @@ void Engine::put_back(Worker& worker) {
     if (!worker.ran[i].is_put_back) continue;
     const Plan::Job& job = worker.batch.jobs[i];
     if (const RequestPtr& owner = owner_of(worker, job.owner)) --owner->begun;
+    end_run(job.node);
     events_.flight_finished(job, Error(Errc::cancelled));
     end_flight(job);
     plan_.put_back(job.node);

@@ -136,6 +136,7 @@ bool Engine::take_flight(Lock& lock, const std::shared_ptr<DetachedRun>& run) {
     drop_job(*run);
   } else if (!runs_.contains(job.node)) {
     begin_run(run, job, run->owner);
+    begin_time(*run);
   }
   lock.unlock();
   return is_wanted;

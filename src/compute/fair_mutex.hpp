@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 
@@ -33,12 +34,14 @@ class FairMutex {
   }
 
  private:
-  /// It is mostly held for a few microseconds, and to be woken takes longer (executor.1us.*).
+  /// It is mostly held for some microseconds, and to be woken takes as long as this (executor.1us.*).
   bool spin() {
-    for (int tries = 0; tries < 32; ++tries) {
+    constexpr std::chrono::microseconds longest{30};
+    const auto end = std::chrono::steady_clock::now() + longest;
+    do {
       for (int pauses = 0; pauses < 8; ++pauses) pause();
       if (mutex_.try_lock()) return true;
-    }
+    } while (std::chrono::steady_clock::now() < end);
     return false;
   }
   static void pause() noexcept {

@@ -48,11 +48,11 @@ struct Worker {
     BytesView params{};  ///< Encoded, in the snapshot.
   };
   std::vector<Plan::Expansion> expansions;
-  std::uint64_t numbering = 0;  ///< Of these.
-  std::uint64_t written = 0;    ///< The last batch that the snapshot is certain to have;
-  std::uint64_t entered = 0;    ///< as many requests' targets, too.
-  RecipeBlocks blocks;          ///< Of the snapshot.
-  std::vector<Found> found;     ///< Of the expansions.
+  std::uint64_t numbering = 0;      ///< Of these.
+  std::uint64_t written = 0;        ///< The last batch that the snapshot is certain to have;
+  std::uint64_t interruptions = 0;  ///< what was asked for before these, too.
+  RecipeBlocks blocks;              ///< Of the snapshot.
+  std::vector<Found> found;         ///< Of the expansions.
   std::vector<StoreId> inputs;
   std::vector<Blob> values;
   std::vector<Error> errors;
@@ -122,8 +122,8 @@ struct Worker {
   std::vector<Address> addresses;                 ///< Of those. Zero: it is not known any more.
   bool reread = false;                            ///< Whether anything was read for the batch.
   bool is_timed_whole = false;                    ///< All jobs are of one function, and short.
-  bool gives_way = false;                         ///< When a request comes, the jobs are put back that have not begun.
-  std::uint64_t entered_before = 0;               ///< Requests, when the batch was taken.
+  bool gives_way = false;                         ///< When a request comes, or goes, what has not begun is put back.
+  std::uint64_t interruptions_before = 0;         ///< When the batch was taken.
   bool puts_back = false;                         ///< Whether any job is put back,
   bool fails = false;                             ///< or has failed.
   std::vector<std::pair<std::uint32_t, StoreId>> unexplained;  ///< Jobs, by number in the batch.
