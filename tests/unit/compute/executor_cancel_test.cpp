@@ -6,14 +6,11 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "compute/engine.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/gated_io.hpp"
 #include "unit/compute/seeded_scheduler.hpp"
 
 namespace deriva::test {
@@ -23,12 +20,11 @@ namespace asio = boost::asio;
 using asio::cancellation_type;
 
 /// Functions that wait until the test lets them go on: "gated", a coroutine, and requests that can be cancelled.
-struct CancelFixture : ComputeFixture {
+struct CancelFixture : ComputeFixture, GatedIo {
   CancelFixture() {
     add_async("gated", [this](std::vector<Blob>, Params, Context& context) -> asio::awaitable<Blob> {
       stops.push_back(context.stop_token());
-      boost::system::error_code woken;
-      co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await pass_gate();
       co_return Blob::copy_of("g");
     });
   }
@@ -45,13 +41,7 @@ struct CancelFixture : ComputeFixture {
                                  ++request.calls;
                                }));
   }
-  void poll() {
-    io.restart();
-    io.poll();
-  }
 
-  asio::io_context io{1};
-  asio::steady_timer gate{io, asio::steady_timer::time_point::max()};
   std::vector<std::stop_token> stops;
   Executor<FunctionRegistry> executor{io.get_executor(), *store, registry};
 };
@@ -104,8 +94,7 @@ TEST_CASE("cancellation: one of two waiters leaves, the other gets the value") {
   REQUIRE(leaves.seen == "!cancelled");
   REQUIRE(stays.seen.empty());
   REQUIRE_FALSE(f.stops.at(0).stop_requested());
-  f.gate.cancel();
-  f.poll();
+  f.open_gate();
   REQUIRE(stays.seen == "g");
   REQUIRE(leaves.calls == 1);
   REQUIRE(f.runs("gated") == 1);
@@ -122,8 +111,7 @@ TEST_CASE("cancellation: the last waiter leaving asks to stop, and what has not 
   REQUIRE(f.stops[0].stop_requested());
   f.poll();
   REQUIRE(request.seen == "!cancelled");
-  f.gate.cancel();
-  f.poll();
+  f.open_gate();
   REQUIRE(f.runs("concat") == 0);
   REQUIRE_FALSE(f.store->result(target).value());
 }
@@ -172,8 +160,7 @@ TEST_CASE("cancellation: a newcomer after the last waiter left starts afresh, an
   REQUIRE(f.runs("gated") == 2);
   REQUIRE(f.stops[0].stop_requested());
   REQUIRE_FALSE(f.stops[1].stop_requested());
-  f.gate.cancel();
-  f.poll();
+  f.open_gate();
   REQUIRE(newcomer.seen == "g");
   REQUIRE(left.seen == "!cancelled");
 }
@@ -200,14 +187,12 @@ TEST_CASE("cancellation: a failure asks coroutine functions to stop that only th
   REQUIRE(request.seen == "!function_failed");
   for (const std::stop_token& stop : f.stops) REQUIRE(stop.stop_requested());
 
-  f.gate.cancel();
-  f.poll();  // What was abandoned is gone: a later cancellation has nothing to do with it.
+  f.open_gate();  // What was abandoned is gone: a later cancellation has nothing to do with it.
   CancelFixture::Request other;
   f.start(other, f.recipe("id", {gated}));
   f.poll();
   other.signal.emit(cancellation_type::terminal);
-  f.gate.cancel();
-  f.poll();
+  f.open_gate();
   REQUIRE(other.seen == "!cancelled");
 }
 
@@ -228,8 +213,7 @@ TEST_CASE("cancellation: what waits for a place among the coroutine functions, a
   REQUIRE(f.runs("gated") == 1);
   signals[1].emit(cancellation_type::terminal);
   for (int i = 0; i < 3; ++i) {
-    f.gate.cancel();
-    f.poll();
+    f.open_gate();
   }
   REQUIRE(f.runs("gated") == 2 + (seen[0] == "!cancelled" ? 1 : 0));
   REQUIRE(std::count(seen.begin(), seen.end(), "g") == 2);

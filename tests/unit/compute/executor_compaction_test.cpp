@@ -10,15 +10,12 @@
 #include <variant>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include "compute/engine.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/gated_io.hpp"
 #include "unit/compute/hand_scheduler.hpp"
 
 namespace deriva::test {
@@ -27,11 +24,10 @@ namespace {
 namespace asio = boost::asio;
 
 /// `top` needs `middle`, all of which need a leaf and what waits for the test.
-struct CompactedFixture : ComputeFixture {
+struct CompactedFixture : ComputeFixture, GatedIo {
   CompactedFixture() {
     add_async("gated", [this](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> {
-      boost::system::error_code woken;
-      co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await pass_gate();
       co_return Blob::copy_of("g");
     });
     add("fails", [](std::span<const Blob>, const Params&) { return Error(Errc::function_failed, "on purpose"); });
@@ -60,22 +56,12 @@ struct CompactedFixture : ComputeFixture {
     poll();
     return seen;
   }
-  void poll() {
-    io.restart();
-    io.poll();
-  }
-  void open_gate() {
-    gate.cancel();
-    poll();
-  }
   void compact() {
     for (const Address& address : unneeded) REQUIRE(store->remove(address).value());
     ComputeFixture::compact();
   }
 
   static constexpr std::size_t count = 50;
-  asio::io_context io{1};
-  asio::steady_timer gate{io, asio::steady_timer::time_point::max()};
   std::vector<Address> unneeded;
   Address gated;
   std::vector<Address> leaves;
@@ -149,8 +135,7 @@ TEST_CASE("compaction: who asks for what is being computed starts it once more")
 TEST_CASE("compaction: what runs and lies below nothing any more is started once more by who asks for it") {
   CompactedFixture f;
   f.add_async("stoppable", [&f](std::vector<Blob>, Params, Context&) -> asio::awaitable<Blob> {
-    boost::system::error_code woken;
-    co_await f.gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await f.pass_gate();
     co_return Blob::copy_of("s");
   });
   const Address runs = f.recipe("stoppable", {});

@@ -19,6 +19,7 @@
 
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/gated_io.hpp"
 
 namespace deriva::test {
 namespace {
@@ -202,21 +203,14 @@ TEST_CASE("dynamic: a cycle is found over two requests that each asked for one h
 }
 
 /// A coroutine function, "gated", that waits for the test.
-struct GatedFixture : DynamicFixture {
+struct GatedFixture : DynamicFixture, GatedIo {
   GatedFixture() {
     add_async("gated", [this](Blobs, Params, Context& context) -> asio::awaitable<Blob> {
       stop = context.stop_token();
-      boost::system::error_code woken;
-      co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await pass_gate();
       co_return Blob::copy_of("g");
     });
   }
-  void poll() {
-    io.restart();
-    io.poll();
-  }
-  asio::io_context io{1};
-  asio::steady_timer gate{io, asio::steady_timer::time_point::max()};
   std::stop_token stop;
   Executor<FunctionRegistry> executor{io.get_executor(), *store, registry};
 };
@@ -238,8 +232,7 @@ TEST_CASE("dynamic: cancelling the request ends the waits below it, and asks eve
   REQUIRE(f.stop.stop_requested());
   auto newcomer = f.executor.async_materialize(gated, {}, asio::use_future);
   f.poll();
-  f.gate.cancel();
-  f.poll();
+  f.open_gate();
   REQUIRE(text_of(newcomer.get()) == "g");
   REQUIRE(f.runs("gated") == 2);
 }
@@ -253,8 +246,7 @@ TEST_CASE("dynamic: one of two waiters of what a function asked for may leave") 
   f.poll();
   signal.emit(asio::cancellation_type::terminal);
   REQUIRE_FALSE(f.stop.stop_requested());
-  f.gate.cancel();
-  f.poll();
+  f.open_gate();
   REQUIRE(text_of(stays.get()) == "(g)");
   REQUIRE(f.runs("gated") == 1);
 }

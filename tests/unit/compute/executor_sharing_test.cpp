@@ -15,6 +15,7 @@
 #include "compute/engine.hpp"
 #include "support/catch.hpp"
 #include "unit/compute/compute_fixture.hpp"
+#include "unit/compute/gated_io.hpp"
 #include "unit/compute/seeded_scheduler.hpp"
 
 namespace deriva::test {
@@ -23,12 +24,11 @@ namespace {
 namespace asio = boost::asio;
 
 /// Two executors that run when the test polls, and "gated", a coroutine that waits for the test.
-struct SharingFixture : ComputeFixture {
+struct SharingFixture : ComputeFixture, GatedIo {
   SharingFixture() {
     add_async("gated", [this](std::vector<Blob>, Params, Context& context) -> asio::awaitable<Result<Blob>> {
       stops.push_back(context.stop_token());
-      boost::system::error_code woken;
-      co_await gate.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      co_await pass_gate();
       if (fails) co_return Error(Errc::io_error, "not today");
       co_return Blob::copy_of("g");
     });
@@ -55,20 +55,10 @@ struct SharingFixture : ComputeFixture {
     start(*other, second, target, others);
     poll();
   }
-  void poll() {
-    io.restart();
-    io.poll();
-  }
-  void open_gate() {
-    gate.cancel();
-    poll();
-  }
   std::unique_ptr<Executor<FunctionRegistry>> executor(const ExecutorOptions& options = {}) {
     return std::make_unique<Executor<FunctionRegistry>>(io.get_executor(), *store, registry, options);
   }
 
-  asio::io_context io{1};
-  asio::steady_timer gate{io, asio::steady_timer::time_point::max()};
   std::vector<std::stop_token> stops;
   bool fails = false;
   Request first;
