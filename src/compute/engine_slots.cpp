@@ -119,8 +119,9 @@ bool Engine::is_left_alone() const { return lone_.any() && !pace_.worth_sharing(
 /// Whether a thread that comes now could explore.
 bool Engine::may_explore() const { return to_explore() && !exploring_ && !is_left_alone(); }
 
-/// Whether a thread that comes now could run functions.
-bool Engine::may_run() const { return plan_.has_ready() && !lagging() && !is_left_alone(); }
+/// Whether a thread that comes now could run functions; none once it is shut down, which may be in the middle of a
+/// step.
+bool Engine::may_run() const { return !stopping_ && plan_.has_ready() && !lagging() && !is_left_alone(); }
 
 /// Whether a thread that comes now could begin with something.
 bool Engine::has_work() const {

@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t large_count = 1'000;
 
-/// Has a timer that fires by hand, and tells of it when it is disarmed.
+/// Has a timer that fires by hand.
 struct TimedScheduler final : HandScheduler {
   using HandScheduler::HandScheduler;
   void arm(Clock::time_point when, std::function<void()> task) override {
@@ -38,7 +38,7 @@ struct TimedScheduler final : HandScheduler {
   }
   void disarm() override {
     timer = nullptr;
-    if (on_disarm) on_disarm();
+    HandScheduler::disarm();
   }
   void fire_if_due() {
     if (timer && armed_for <= now()) std::exchange(timer, nullptr)();
@@ -46,7 +46,6 @@ struct TimedScheduler final : HandScheduler {
 
   Clock::time_point armed_for{};
   std::function<void()> timer;
-  std::function<void()> on_disarm;
 };
 
 /// What the functions are beside a call, if anything.

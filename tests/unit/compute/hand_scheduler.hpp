@@ -34,7 +34,9 @@ class HandScheduler : public detail::Scheduler {
   }
   void post_blocking(std::function<void()> task) override { post(std::move(task)); }
   void arm(std::chrono::steady_clock::time_point, std::function<void()>) override {}
-  void disarm() override {}
+  void disarm() override {
+    if (on_disarm) on_disarm();
+  }
   std::shared_ptr<const void> work(std::shared_ptr<const void> engine) override { return engine; }
   void spawn(std::shared_ptr<Call>) override {}
   void join() override {  // Those that are left hold on to the engine, and so to this.
@@ -69,7 +71,8 @@ class HandScheduler : public detail::Scheduler {
 
   std::atomic<std::thread::id> watched{};
   std::function<void()> on_waiting;
-  std::function<void()> on_post;  ///< By a thread that has the engine's mutex.
+  std::function<void()> on_disarm;  ///< The same; when it is shut down, among others.
+  std::function<void()> on_post;    ///< By a thread that has the engine's mutex.
 
  private:
   const std::chrono::nanoseconds turn_;
