@@ -277,6 +277,7 @@ void Engine::shutdown() {
   write_results(lock);
   closed_ = true;
   cancel_all(lock, true);
+  const auto begun_meanwhile = std::exchange(runs_, {});  // By who had left the mutex: as above.
   lock.unlock();
   flights_.dismiss(*this);
   scheduler_->join();

@@ -12,7 +12,7 @@ namespace {
 constexpr float batch_time = 25'000;
 constexpr std::size_t batch_nodes = 256;
 /// so much, if so many of one request are ready for each thread: a batch by itself takes some microseconds
-/// (executor.50us.*). What has not begun gives way to the next request.
+/// (executor.50us.*). What has not begun gives way when a request comes or goes.
 constexpr float long_batch_time = 200'000;
 constexpr std::size_t long_backlog = 16;
 /// Functions that take less than this are not worth another thread, unless there are so many of them.

@@ -52,8 +52,8 @@ Result<Blob> sum(std::span<const Blob> inputs, const Params& params) {
 /// A graph that grows at its end, and the value that each of its nodes has; none, if something below it fails.
 class Storm : public ComputeFixture {
  public:
-  static constexpr std::array kinds = {"sum",   "sum",    "sum",   "sum",  "sum",   "sum",
-                                       "stops", "blocks", "later", "asks", "flaky", "hurries"};
+  static constexpr std::array kinds = {"sum",    "sum",   "sum",  "sum",   "sum",         "sum",    "stops",
+                                       "blocks", "later", "asks", "flaky", "flaky later", "hurries"};
   struct Node {
     Address address;
     std::optional<std::int64_t> value;
@@ -65,11 +65,16 @@ class Storm : public ComputeFixture {
     add("fails", [](std::span<const Blob>, const Params&) -> Result<Blob> {
       return Error(Errc::function_failed, "on purpose").with_class(ErrorClass::deterministic);
     });
-    add("flaky", [this](std::span<const Blob> inputs, const Params& params) -> Result<Blob> {
+    const auto flaky = [this](std::span<const Blob> inputs, const Params& params) -> Result<Blob> {
       std::atomic<bool>& tried = tried_[static_cast<std::size_t>(std::get<std::int64_t>(params.at("number")))];
       if (tried.exchange(true)) return sum(inputs, params);
       return Error(Errc::function_failed, "at first").with_class(ErrorClass::transient);
-    });
+    };
+    add("flaky", flaky);
+    add_async("flaky later",
+              [flaky](std::vector<Blob> inputs, Params params, Context&) -> asio::awaitable<Result<Blob>> {
+                co_return flaky(inputs, params);
+              });
     registry.add({"stops", "1"}, [](std::span<const Blob> inputs, const Params& params, Context& context) {
       context.progress(0.5);
       if (!context.stop_token().stop_requested()) return sum(inputs, params);
